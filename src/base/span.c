@@ -1,0 +1,134 @@
+#include "base/span.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+struct span span_of(const char *s)
+{
+    return (struct span){s ? s : "", s ? strlen(s) : 0};
+}
+
+struct span span_from(const void *p, size_t len)
+{
+    return (struct span){p, len};
+}
+
+bool span_eq(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+bool span_ieq(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
+}
+
+bool span_is(struct span a, const char *s)
+{
+    return span_eq(a, span_of(s));
+}
+
+bool span_iis(struct span a, const char *s)
+{
+    return span_ieq(a, span_of(s));
+}
+
+bool span_starts(struct span a, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return a.len >= n && memcmp(a.p, prefix, n) == 0;
+}
+
+bool span_ends(struct span a, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return a.len >= n && memcmp(a.p + a.len - n, suffix, n) == 0;
+}
+
+ptrdiff_t span_find(struct span a, char c)
+{
+    const char *hit = a.len ? memchr(a.p, c, a.len) : NULL;
+    return hit ? hit - a.p : -1;
+}
+
+ptrdiff_t span_rfind(struct span a, char c)
+{
+    const char *hit = a.len ? memrchr(a.p, c, a.len) : NULL;
+    return hit ? hit - a.p : -1;
+}
+
+ptrdiff_t span_find_str(struct span a, const char *needle)
+{
+    const char *hit = a.len ? memmem(a.p, a.len, needle, strlen(needle)) : NULL;
+    return hit ? hit - a.p : -1;
+}
+
+struct span span_sub(struct span a, size_t from, size_t to)
+{
+    if (to > a.len)
+        to = a.len;
+    if (from > to)
+        from = to;
+    return (struct span){a.p ? a.p + from : a.p, to - from};
+}
+
+struct span span_trim(struct span a)
+{
+    while (a.len && (a.p[0] == ' ' || a.p[0] == '\t'))
+        a = span_sub(a, 1, a.len);
+    while (a.len && (a.p[a.len - 1] == ' ' || a.p[a.len - 1] == '\t'))
+        a.len--;
+    return a;
+}
+
+bool span_split(struct span *rest, char sep, struct span *ret_piece)
+{
+    if (!rest->p)
+        return false;
+    ptrdiff_t at = span_find(*rest, sep);
+    if (at < 0) {
+        *ret_piece = *rest;
+        *rest = SPAN_NULL;
+    } else {
+        *ret_piece = span_sub(*rest, 0, (size_t)at);
+        *rest = span_sub(*rest, (size_t)at + 1, rest->len);
+    }
+    return true;
+}
+
+char *span_dup(struct span a)
+{
+    char *copy = xmalloc(a.len + 1);
+    if (a.len)
+        memcpy(copy, a.p, a.len);
+    copy[a.len] = '\0';
+    return copy;
+}
+
+bool str_copy(char *dst, size_t size, const char *s)
+{
+    return str_copy_span(dst, size, span_of(s));
+}
+
+bool str_copy_span(char *dst, size_t size, struct span s)
+{
+    size_t n = s.len < size ? s.len : size - 1;
+    if (n)
+        memcpy(dst, s.p, n);
+    dst[n] = '\0';
+    return n == s.len;
+}
+
+void str_lower(char *s)
+{
+    for (; *s; s++)
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s - 'A' + 'a');
+}
+
+bool str_eq(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
