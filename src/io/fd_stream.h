@@ -1,0 +1,11 @@
+#pragma once
+/* Streams on a connected socket (TCP or Unix), and facts about that socket. */
+#include "io/stream.h"
+
+/*
+ * Takes over a connected, non-blocking socket; on TCP it sets TCP_NODELAY. Supports moving to
+ * another loop.
+ */
+struct stream *fd_stream_new(struct loop *loop, int fd);
+/* The descriptor at the bottom of a stack of streams, or -1. It stays the stream's. */
+int stream_fd(const struct stream *s);

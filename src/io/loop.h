@@ -1,0 +1,53 @@
+#pragma once
+/*
+ * One event loop, one thread. Everything in this code that waits belongs to one loop and is used
+ * from that loop's thread only; loop_post() and loop_stop() are the two exceptions.
+ *
+ * A turn of the loop: expired timers, ready descriptors, posted calls, then deferred calls.
+ */
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+
+struct uv_loop_s;
+
+struct loop;
+
+struct loop *loop_new(void);
+/* Runs what is still deferred, closes the handles. Nothing may be using the loop any more. */
+struct loop *loop_free(struct loop *loop);
+
+/* Runs until loop_stop(). */
+void loop_run(struct loop *loop);
+/* One turn; waits for an event when `wait`. For tests and for draining. */
+void loop_turn(struct loop *loop, bool wait);
+/* Ends loop_run() after the current turn. From any thread. */
+void loop_stop(struct loop *loop);
+
+/* Monotonic time, read once a turn. */
+usec_t loop_now(const struct loop *loop);
+struct uv_loop_s *loop_uv(struct loop *loop);
+
+typedef void loop_fn(void *ud);
+
+/*
+ * Calls `fn(ud)` on the loop's thread soon. From any thread. Calls from one thread keep their
+ * order. Calls that are still queued when the loop is freed are run by loop_free().
+ */
+void loop_post(struct loop *loop, loop_fn *fn, void *ud);
+
+/*
+ * Calls `fn(ud)` at the end of this turn, after every callback of the turn has returned: the
+ * place where objects that died during the turn are freed. Embed one in the object; scheduling
+ * one that is scheduled already does nothing.
+ */
+struct defer {
+    struct list link;
+    loop_fn *fn;
+    void *ud;
+    bool scheduled;
+};
+void defer_init(struct defer *d, loop_fn *fn, void *ud);
+void defer_schedule(struct loop *loop, struct defer *d);
+void defer_cancel(struct defer *d);

@@ -1,0 +1,78 @@
+#pragma once
+/*
+ * TLS 1.2+ (peer sessions: 1.3 only) as a stream over another stream, by OpenSSL. Where the stream
+ * below is a socket, OpenSSL reads and writes the descriptor itself.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct loop;
+struct stream;
+
+/* One's own Ed25519 key pair with a self-signed certificate around it. */
+struct tls_identity;
+
+enum { TLS_PIN_LEN = 32 };
+
+/* SHA-256 of the certificate's SubjectPublicKeyInfo (as in RFC 7469 section 2.4). */
+struct tls_pin {
+    unsigned char sha256[TLS_PIN_LEN];
+};
+
+struct tls_identity *tls_identity_new(void);
+struct tls_identity *tls_identity_free(struct tls_identity *id);
+void tls_identity_pin(const struct tls_identity *id, struct tls_pin *ret_pin);
+/* PEM of key and certificate, to keep an identity (agents do, 0600). The caller frees the text. */
+char *tls_identity_to_pem(const struct tls_identity *id);
+int tls_identity_from_pem(const char *pem, struct tls_identity **ret_id, struct err *err);
+
+/* Settings shared by many connections; reference counted, immutable, usable from any thread. */
+struct tls_context;
+
+/* A server with PEM files (chain and key); ALPN protocols it takes, best first, or NULL. */
+int tls_context_server(const char *cert_file, const char *key_file, const char *const *alpn,
+                       struct tls_context **ret, struct err *err);
+/* Adds a further certificate chosen by SNI. To be called before the context is shared. */
+int tls_context_add_certificate(struct tls_context *ctx, const char *cert_file,
+                                const char *key_file, struct err *err);
+/*
+ * A client that verifies against the system's store (or `ca_file`), or not at all (`insecure`:
+ * only for targets that DESIGN says so for).
+ */
+struct tls_client_options {
+    const char *ca_file; /* PEM, besides the system's; NULL: none */
+    bool insecure;
+    const char *const *alpn;
+};
+int tls_context_client(const struct tls_client_options *options, struct tls_context **ret,
+                       struct err *err);
+/*
+ * Either end of a peer session: TLS 1.3, both sides authenticated by pinned key, ALPN adit/1,
+ * AES-128-GCM first where the CPU has AES. The pin of the other side is given per connection.
+ */
+int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, struct err *err);
+struct tls_context *tls_context_ref(struct tls_context *ctx);
+struct tls_context *tls_context_unref(struct tls_context *ctx);
+
+/* result: 0, or negative with the reason in `err` (borrowed). The stream is usable after 0. */
+typedef void tls_done_fn(struct stream *tls, int result, const struct err *err, void *ud);
+
+struct tls_start_options {
+    bool server;
+    const char *host;          /* client: name for SNI and verification; NULL for peers */
+    const struct tls_pin *pin; /* peers: the key the other side must have */
+    tls_done_fn *done;         /* never runs inside tls_start */
+    void *ud;
+};
+/*
+ * Starts a handshake over `next` (taken over). The caller bounds it in time. Freeing the stream
+ * cancels it.
+ */
+struct stream *tls_start(struct tls_context *ctx, struct stream *next,
+                         const struct tls_start_options *options);
+/* The protocol chosen by ALPN, or "" . */
+const char *tls_alpn(const struct stream *tls);
+/* The name the client asked for by SNI, or "". */
+const char *tls_server_name(const struct stream *tls);
