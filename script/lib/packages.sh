@@ -1,0 +1,85 @@
+# The one list of Debian packages, and their installer. Sourced after common.sh.
+
+packages_build=(
+    gcc libc6-dev meson ninja-build pkg-config
+    libuv1-dev            # event loop
+    libssl-dev            # TLS, crypto
+    node-llhttp           # HTTP/1 parser, as C sources
+    libnghttp2-dev        # HTTP/2
+    libwslay-dev          # WebSocket
+    libjansson-dev        # JSON
+    libjwt-dev            # tickets
+    libcrypt-dev          # passwords
+    libsqlite3-dev        # embedded store
+    libcyaml-dev          # templates, configuration
+    libqrencode-dev       # QR codes
+)
+
+packages_test=(
+    "${packages_build[@]}"
+    libcmocka-dev
+    clang clang-format clang-tidy libclang-rt-14-dev cppcheck universal-ctags
+    python3 python3-pytest python3-yaml python3-requests python3-websocket
+    # Other people's programs, against which the product is proved.
+    curl netcat-openbsd socat openssh-client nghttp2-client dnsmasq-base
+    jupyter-notebook python3-ipykernel
+    mandoc iproute2 procps gdb
+)
+
+# The demo's web service runs on the Python that Meson brings along.
+packages_demo=("${packages_build[@]}")
+
+# packages_missing NAME...: prints those that are not installed.
+packages_missing()
+{
+    dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        awk 'BEGIN { for (i = 1; i < ARGC; i++) want[ARGV[i]] = i; ARGC = 1 }
+             $2 == "installed" { delete want[$1] }
+             END { for (name in want) print want[name], name }' "$@" |
+        sort -n | cut -d ' ' -f 2
+}
+
+# packages_install NAME...: makes sure that they are installed. Without anything missing it says
+# nothing and touches neither network nor package database.
+packages_install()
+{
+    local missing
+    command -v dpkg-query >/dev/null ||
+        die "this is not a Debian system: install the equivalents of these packages: $*"
+    mapfile -t missing < <(packages_missing "$@")
+    [ "${#missing[@]}" -eq 0 ] || locked packages packages_fetch "$@"
+}
+
+packages_fetch()
+{
+    local missing as_root=() log tries
+    # Another run may have installed them while this one waited for the lock.
+    mapfile -t missing < <(packages_missing "$@")
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "these packages are missing, and installing them needs" \
+            "root or sudo: ${missing[*]}"
+        as_root=(sudo)
+    fi
+    as_root+=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C)
+
+    say "installing ${#missing[@]} packages: ${missing[*]}"
+    log=build/packages.log
+    : >"$log"
+    for ((tries = 1; ; tries++)); do
+        if "${as_root[@]}" apt-get -qq update >>"$log" 2>&1 </dev/null &&
+            "${as_root[@]}" apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
+                -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
+                install "${missing[@]}" >>"$log" 2>&1 </dev/null; then
+            break
+        fi
+        # Somebody else's apt (unattended upgrades) may hold the lists, for which apt cannot wait.
+        if [ "$tries" -ge 60 ] || ! tail -n 4 "$log" | grep -q 'Could not get lock'; then
+            tail -n 20 "$log" >&2
+            die "could not install: ${missing[*]}"
+        fi
+        sleep 5
+    done
+    mapfile -t missing < <(packages_missing "$@")
+    [ "${#missing[@]}" -eq 0 ] || die "still missing after installation: ${missing[*]}"
+}
