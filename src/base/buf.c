@@ -36,7 +36,7 @@ void buf_wipe(struct buf *b)
 
 static void move_to_front(struct buf *b)
 {
-    if (b->off && b->len)
+    if (b->data && b->off && b->len)
         memmove(b->data, b->data + b->off, b->len);
     b->off = 0;
 }

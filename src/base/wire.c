@@ -50,9 +50,9 @@ uint64_t wire_read_varint(struct wire_reader *r)
         return 0;
     }
     /* The two top bits of the first byte give the length: 1, 2, 4 or 8. */
-    size_t bytes = (size_t)1 << (r->p[0] >> 6);
-    uint64_t v = read_uint(r, bytes);
-    return v & (UINT64_MAX >> (64 - (8 * bytes - 2)));
+    static const uint64_t mask[] = {0x3f, 0x3fff, 0x3fffffff, 0x3fffffffffffffff};
+    unsigned power = r->p[0] >> 6;
+    return read_uint(r, (size_t)1 << power) & mask[power];
 }
 
 bool wire_read_done(const struct wire_reader *r)
