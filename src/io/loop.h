@@ -29,6 +29,13 @@ void loop_stop(struct loop *loop);
 usec_t loop_now(const struct loop *loop);
 struct uv_loop_s *loop_uv(struct loop *loop);
 
+/*
+ * A buffer for one read, shared by all on this loop, so that not everybody needs one. It may be
+ * used between two calls out only: whoever is called next may use it too.
+ */
+enum { LOOP_SCRATCH_LEN = 64 * 1024 };
+unsigned char *loop_scratch(struct loop *loop);
+
 typedef void loop_fn(void *ud);
 
 /*

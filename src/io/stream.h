@@ -16,7 +16,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-struct loop;
+#include "io/loop.h"
+
 struct stream;
 
 enum { STREAM_READ = 1, STREAM_WRITE = 2 };
@@ -30,7 +31,7 @@ typedef void stream_ready_fn(struct stream *s, unsigned events, void *ud);
 struct stream_ops {
     const char *name; /* "tcp", "tls", ...: for logs */
 
-    /* As stream_recv and so on below. All but the last four must be there. */
+    /* As stream_recv and so on below. Those behind `free` may be missing. */
     ssize_t (*recv)(struct stream *s, void *data, size_t len);
     ssize_t (*send)(struct stream *s, const struct iovec *iov, int n_iov);
     int (*shutdown)(struct stream *s);
@@ -41,6 +42,7 @@ struct stream_ops {
     void (*consume)(struct stream *s, size_t len);
     void (*detach)(struct stream *s);
     void (*attach)(struct stream *s, struct loop *loop);
+    bool (*unsent)(const struct stream *s);
 };
 
 /* The common head of every implementation's struct. Set by stream_init(). */
@@ -51,12 +53,19 @@ struct stream {
     stream_ready_fn *ready;
     void *ud;
     unsigned wanted;
+    struct defer reap; /* see stream_reap() */
 };
 
 /* For implementations. */
 void stream_init(struct stream *s, const struct stream_ops *ops, struct loop *loop);
 /* For implementations: calls the owner with those of `events` that are wanted, if any. */
 void stream_report(struct stream *s, unsigned events);
+
+/*
+ * For implementations: the last call of their `free`. `release(s)` frees the memory (NULL: it is
+ * one block from malloc) at the end of the turn, or at once when the stream is detached.
+ */
+void stream_reap(struct stream *s, void (*release)(void *s));
 
 /* Who is told. May be changed at any time; `ready` NULL while nobody wants anything. */
 void stream_set_ready(struct stream *s, stream_ready_fn *ready, void *ud);
@@ -79,6 +88,12 @@ ssize_t stream_send_bytes(struct stream *s, const void *data, size_t len);
  * what cannot be sent yet goes out by itself later. A second call does nothing.
  */
 int stream_shutdown(struct stream *s);
+
+/*
+ * Whether bytes that were taken, or the end behind them, still wait inside the stack and would be
+ * lost by stream_free(). STREAM_WRITE is reported when they are out, also after a shutdown.
+ */
+bool stream_unsent(const struct stream *s);
 
 /* Sets (not adds) what the owner waits for: 0 or STREAM_READ | STREAM_WRITE. */
 void stream_want(struct stream *s, unsigned events);

@@ -1,0 +1,152 @@
+#include "io/fd_stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/watch.h"
+
+/* sendmsg(2) refuses more vectors (IOV_MAX). */
+enum { MOST_VECTORS = 1024 };
+
+/* A peer that has vanished is found out after KEEPALIVE_IDLE + 4 * KEEPALIVE_INTERVAL seconds. */
+enum { KEEPALIVE_IDLE_SEC = 60, KEEPALIVE_INTERVAL_SEC = 15, KEEPALIVE_PROBES = 4 };
+
+struct fd_stream {
+    struct stream s;
+    int fd;
+    int recv_error; /* what failed once stays failed: the kernel tells an error only once */
+    int send_error;
+    bool shut;
+    struct watch *watch; /* made when first wanted */
+};
+
+static const struct stream_ops fd_ops;
+
+static void socket_ready(unsigned events, void *ud)
+{
+    struct fd_stream *f = ud;
+    stream_report(&f->s, events); /* WATCH_* and STREAM_* are the same bits */
+}
+
+static ssize_t fd_recv(struct stream *s, void *data, size_t len)
+{
+    struct fd_stream *f = (struct fd_stream *)s;
+    ssize_t n;
+    if (f->recv_error)
+        return f->recv_error;
+    do {
+        n = recv(f->fd, data, len, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    if (errno == EAGAIN)
+        return -EAGAIN;
+    return f->recv_error = -errno;
+}
+
+static ssize_t fd_send(struct stream *s, const struct iovec *iov, int n_iov)
+{
+    struct fd_stream *f = (struct fd_stream *)s;
+    struct msghdr msg = {
+        .msg_iov = (struct iovec *)iov,
+        .msg_iovlen = (size_t)(n_iov < MOST_VECTORS ? n_iov : MOST_VECTORS),
+    };
+    ssize_t n;
+    if (f->send_error)
+        return f->send_error;
+    do {
+        n = sendmsg(f->fd, &msg, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    if (errno == EAGAIN)
+        return -EAGAIN;
+    return f->send_error = -errno;
+}
+
+static int fd_shutdown(struct stream *s)
+{
+    struct fd_stream *f = (struct fd_stream *)s;
+    if (f->send_error)
+        return f->shut ? 0 : f->send_error;
+    f->shut = true;
+    if (shutdown(f->fd, SHUT_WR) < 0) {
+        f->send_error = -errno;
+        return f->send_error;
+    }
+    f->send_error = -EPIPE;
+    return 0;
+}
+
+static void fd_want(struct stream *s, unsigned events)
+{
+    struct fd_stream *f = (struct fd_stream *)s;
+    if (!f->watch && events)
+        f->watch = watch_new(s->loop, f->fd, socket_ready, f);
+    if (f->watch)
+        watch_want(f->watch, events);
+}
+
+static void fd_detach(struct stream *s)
+{
+    struct fd_stream *f = (struct fd_stream *)s;
+    f->watch = watch_close(f->watch);
+    s->loop = NULL;
+}
+
+static void fd_attach(struct stream *s, struct loop *loop)
+{
+    s->loop = loop;
+}
+
+static void fd_free(struct stream *s)
+{
+    struct fd_stream *f = (struct fd_stream *)s;
+    f->watch = watch_close(f->watch);
+    close(f->fd);
+    f->fd = -1;
+    stream_reap(s, NULL);
+}
+
+static const struct stream_ops fd_ops = {
+    .name = "socket",
+    .recv = fd_recv,
+    .send = fd_send,
+    .shutdown = fd_shutdown,
+    .want = fd_want,
+    .free = fd_free,
+    .detach = fd_detach,
+    .attach = fd_attach,
+};
+
+static void set_option(int fd, int level, int name, int value)
+{
+    setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+struct stream *fd_stream_new(struct loop *loop, int fd)
+{
+    struct fd_stream *f = new0(struct fd_stream);
+    int on = 1;
+    stream_init(&f->s, &fd_ops, loop);
+    f->fd = fd;
+    /* Fails on a Unix socket, which needs none of this. */
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0) {
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    }
+    return &f->s;
+}
+
+int stream_fd(const struct stream *s)
+{
+    while (s->next)
+        s = s->next;
+    return s->ops == &fd_ops ? ((const struct fd_stream *)s)->fd : -1;
+}

@@ -1,0 +1,229 @@
+/*
+ * Two directions, each a pump: take what the source has now and hand it to the sink. A source that
+ * holds its bytes lends them (stream_peek); from others they are read into the loop's scratch
+ * buffer, and only what the sink does not take is kept, in a buffer of the direction's own. While
+ * a direction is blocked its source is not asked, so that back-pressure reaches the sender.
+ *
+ * The idle timer is not restarted for every byte: when it fires it looks at the time of the last.
+ */
+#include "io/relay.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "io/timer.h"
+
+/* Most bytes that one direction moves before others on the loop get their turn. */
+enum { BYTES_PER_TURN = 1024 * 1024 };
+
+struct direction {
+    struct stream *from;
+    struct stream *to;
+    struct buf held; /* read, but not taken by `to` */
+    uint64_t bytes;
+    bool blocked;  /* waiting for `to` */
+    bool from_end; /* the source has ended */
+    bool ended;    /* and so has the sink */
+};
+
+struct relay {
+    struct loop *loop;
+    struct direction ab, ba;
+    struct relay_options options;
+    struct timer idle;
+    usec_t last_active;
+    bool done; /* the streams are gone */
+    struct defer reap;
+};
+
+/* Bytes taken (perhaps not all), or the failure. Sets `blocked`. */
+static ssize_t offer(struct direction *d, const unsigned char *data, size_t len)
+{
+    size_t off = 0;
+    while (off < len) {
+        ssize_t n = stream_send_bytes(d->to, data + off, len - off);
+        if (n == -EAGAIN) {
+            d->blocked = true;
+            break;
+        }
+        if (n < 0)
+            return n;
+        off += (size_t)n;
+    }
+    d->bytes += off;
+    return (ssize_t)off;
+}
+
+/* The pumps return the bytes moved, 0 at the end of the source, -EAGAIN, or the failure. */
+
+static ssize_t pump_held(struct direction *d)
+{
+    ssize_t n = offer(d, buf_data(&d->held), d->held.len);
+    if (n < 0)
+        return n;
+    buf_consume(&d->held, (size_t)n);
+    if (d->held.len == 0)
+        buf_deinit(&d->held);
+    return n > 0 ? n : -EAGAIN;
+}
+
+static ssize_t pump_scratch(struct direction *d, unsigned char *scratch)
+{
+    ssize_t got = stream_recv(d->from, scratch, LOOP_SCRATCH_LEN);
+    if (got <= 0)
+        return got;
+    ssize_t n = offer(d, scratch, (size_t)got);
+    if (n >= 0 && n < got && buf_append(&d->held, scratch + n, (size_t)(got - n)) < 0)
+        return -ENOMEM;
+    return n < 0 ? n : got;
+}
+
+static ssize_t pump_once(struct relay *r, struct direction *d)
+{
+    const void *lent;
+    if (d->held.len > 0)
+        return pump_held(d);
+    ssize_t got = stream_peek(d->from, &lent);
+    if (got == -ENOTSUP)
+        return pump_scratch(d, loop_scratch(r->loop));
+    if (got <= 0)
+        return got;
+    ssize_t n = offer(d, lent, (size_t)got);
+    if (n > 0)
+        stream_consume(d->from, (size_t)n);
+    return n != 0 ? n : -EAGAIN;
+}
+
+/* 0, or the failure that ends the relay. */
+static int pump(struct relay *r, struct direction *d)
+{
+    size_t moved = 0;
+    d->blocked = false;
+    while (!d->from_end && !d->blocked && moved < BYTES_PER_TURN) {
+        ssize_t n = pump_once(r, d);
+        if (n == -EAGAIN)
+            break;
+        if (n < 0)
+            return (int)n;
+        if (n > 0) {
+            moved += (size_t)n;
+            r->last_active = loop_now(r->loop);
+            continue;
+        }
+        d->from_end = true;
+        int result = stream_shutdown(d->to);
+        if (result < 0)
+            return result;
+    }
+    d->ended = d->from_end && !stream_unsent(d->to);
+    return 0;
+}
+
+static unsigned wants(const struct direction *in, const struct direction *out)
+{
+    bool read = !in->from_end && !in->blocked;
+    bool write = out->blocked || (out->from_end && !out->ended);
+    return (read ? STREAM_READ : 0) | (write ? STREAM_WRITE : 0);
+}
+
+static usec_t limit_now(const struct relay *r)
+{
+    bool half_closed = r->ab.from_end || r->ba.from_end;
+    usec_t limit = r->options.idle_limit;
+    usec_t half = half_closed ? r->options.half_closed_limit : 0;
+    return half && (!limit || half < limit) ? half : limit;
+}
+
+/* Starts the timer when the limit that holds now would pass unseen. */
+static void apply_limit(struct relay *r)
+{
+    usec_t limit = limit_now(r);
+    if (!limit || (timer_pending(&r->idle) && r->idle.at <= r->last_active + limit))
+        return;
+    timer_start(&r->idle, r->last_active + limit - loop_now(r->loop));
+}
+
+static void end_streams(struct relay *r)
+{
+    r->done = true;
+    timer_cancel(&r->idle);
+    r->ab.from = stream_free(r->ab.from);
+    r->ba.from = stream_free(r->ba.from);
+    buf_deinit(&r->ab.held);
+    buf_deinit(&r->ba.held);
+    defer_schedule(r->loop, &r->reap);
+}
+
+static void finish(struct relay *r, int result)
+{
+    end_streams(r);
+    r->options.done(r, result, r->options.ud);
+}
+
+static void idle_fired(struct timer *t, void *ud)
+{
+    struct relay *r = ud;
+    if (loop_now(r->loop) - r->last_active >= limit_now(r))
+        finish(r, -ETIMEDOUT);
+    else
+        apply_limit(r);
+}
+
+static void stream_became_ready(struct stream *s, unsigned events, void *ud)
+{
+    struct relay *r = ud;
+    struct direction *in = s == r->ab.from ? &r->ab : &r->ba;
+    struct direction *out = in == &r->ab ? &r->ba : &r->ab;
+    int result = 0;
+    if (events & STREAM_READ)
+        result = pump(r, in);
+    if (result == 0 && (events & STREAM_WRITE))
+        result = pump(r, out);
+    if (result < 0 || (in->ended && out->ended)) {
+        finish(r, result);
+        return;
+    }
+    stream_want(r->ab.from, wants(&r->ab, &r->ba));
+    stream_want(r->ba.from, wants(&r->ba, &r->ab));
+    apply_limit(r);
+}
+
+struct relay *relay_new(struct stream *a, struct stream *b, const struct relay_options *options)
+{
+    struct relay *r = new0(struct relay);
+    r->loop = a->loop;
+    r->options = *options;
+    r->last_active = loop_now(r->loop);
+    r->ab = (struct direction){.from = a, .to = b};
+    r->ba = (struct direction){.from = b, .to = a};
+    buf_init(&r->ab.held, LOOP_SCRATCH_LEN);
+    buf_init(&r->ba.held, LOOP_SCRATCH_LEN);
+    timer_init(&r->idle, r->loop, idle_fired, r);
+    defer_init(&r->reap, free, r);
+    stream_set_ready(a, stream_became_ready, r);
+    stream_set_ready(b, stream_became_ready, r);
+    stream_want(a, STREAM_READ);
+    stream_want(b, STREAM_READ);
+    apply_limit(r);
+    return r;
+}
+
+uint64_t relay_bytes_a_to_b(const struct relay *r)
+{
+    return r->ab.bytes;
+}
+
+uint64_t relay_bytes_b_to_a(const struct relay *r)
+{
+    return r->ba.bytes;
+}
+
+struct relay *relay_free(struct relay *r)
+{
+    if (r && !r->done)
+        end_streams(r);
+    return NULL;
+}

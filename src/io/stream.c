@@ -1,0 +1,100 @@
+#include "io/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void stream_init(struct stream *s, const struct stream_ops *ops, struct loop *loop)
+{
+    *s = (struct stream){.ops = ops, .loop = loop};
+}
+
+void stream_report(struct stream *s, unsigned events)
+{
+    events &= s->wanted;
+    if (events && s->ready)
+        s->ready(s, events, s->ud);
+}
+
+void stream_reap(struct stream *s, void (*release)(void *s))
+{
+    if (!release)
+        release = free;
+    if (!s->loop) {
+        release(s);
+        return;
+    }
+    defer_init(&s->reap, release, s);
+    defer_schedule(s->loop, &s->reap);
+}
+
+void stream_set_ready(struct stream *s, stream_ready_fn *ready, void *ud)
+{
+    s->ready = ready;
+    s->ud = ud;
+}
+
+ssize_t stream_recv(struct stream *s, void *data, size_t len)
+{
+    return s->ops->recv(s, data, len);
+}
+
+ssize_t stream_send(struct stream *s, const struct iovec *iov, int n_iov)
+{
+    return s->ops->send(s, iov, n_iov);
+}
+
+ssize_t stream_send_bytes(struct stream *s, const void *data, size_t len)
+{
+    struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
+    return s->ops->send(s, &iov, 1);
+}
+
+int stream_shutdown(struct stream *s)
+{
+    return s->ops->shutdown(s);
+}
+
+bool stream_unsent(const struct stream *s)
+{
+    return s->ops->unsent && s->ops->unsent(s);
+}
+
+void stream_want(struct stream *s, unsigned events)
+{
+    s->wanted = events;
+    s->ops->want(s, events);
+}
+
+ssize_t stream_peek(struct stream *s, const void **ret_data)
+{
+    return s->ops->peek ? s->ops->peek(s, ret_data) : -ENOTSUP;
+}
+
+void stream_consume(struct stream *s, size_t len)
+{
+    s->ops->consume(s, len);
+}
+
+int stream_detach(struct stream *s)
+{
+    for (const struct stream *below = s; below; below = below->next)
+        if (!below->ops->detach)
+            return -ENOTSUP;
+    s->ops->detach(s);
+    return 0;
+}
+
+void stream_attach(struct stream *s, struct loop *loop)
+{
+    s->ops->attach(s, loop);
+}
+
+struct stream *stream_free(struct stream *s)
+{
+    if (s) {
+        s->ready = NULL;
+        s->wanted = 0;
+        s->ops->free(s);
+    }
+    return NULL;
+}
