@@ -18,8 +18,11 @@ usec_t clock_monotonic(void);
 /* Since 1970-01-01 UTC. For time stamps and expiry. */
 usec_t clock_realtime(void);
 
-/* "2026-01-31T12:34:56.789Z" (RFC 3339, UTC). `dst` holds at least CLOCK_TEXT_LEN bytes. */
+/*
+ * "2026-01-31T12:34:56.789Z" (RFC 3339, UTC). `dst` holds at least CLOCK_TEXT_LEN bytes. A time
+ * outside the years 1970-9999 is moved to the nearer end.
+ */
 enum { CLOCK_TEXT_LEN = 32 };
 char *clock_format(usec_t realtime, char dst[static CLOCK_TEXT_LEN]);
-/* The reverse, seconds fraction optional. 0 or -EINVAL. */
+/* The reverse, seconds fraction optional, from 1970 on. 0 or -EINVAL. */
 int clock_parse(const char *text, usec_t *ret);

@@ -5,11 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
+/*
+ * The text becomes one line that a terminal can show: it may quote what a stranger sent, and it
+ * may have been cut within a character.
+ */
+static void store(struct err *err, const char *text)
+{
+    struct span rest = span_of(text);
+    size_t n = 0;
+    while (rest.len) {
+        size_t len = utf8_char_len(rest);
+        bool keep = len > 0 && !text_has_control(span_sub(rest, 0, len));
+        if (len == 0)
+            len = 1;
+        if (n + (keep ? len : 1) >= sizeof(err->text))
+            break;
+        if (keep)
+            memcpy(err->text + n, rest.p, len);
+        else
+            err->text[n] = rest.p[0] == '\n' ? ' ' : '?';
+        n += keep ? len : 1;
+        rest = span_sub(rest, len, rest.len);
+    }
+    err->text[n] = '\0';
+}
+
 int err_vset(struct err *err, int code, const char *fmt, va_list ap)
 {
     if (err) {
+        /* The arguments may point into the text that is there. */
+        char text[sizeof(err->text) + 1];
+        vsnprintf(text, sizeof(text), fmt, ap);
         err->code = code;
-        vsnprintf(err->text, sizeof(err->text), fmt, ap);
+        store(err, text);
     }
     return code;
 }
@@ -25,33 +55,24 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 
 int err_sys(struct err *err, int code, const char *fmt, ...)
 {
+    char what[sizeof(err->text)], reason[128];
     va_list ap;
     va_start(ap, fmt);
-    err_vset(err, code, fmt, ap);
+    vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    if (err) {
-        char reason[128];
-        size_t used = strlen(err->text);
-        const char *text = strerror_r(abs(code), reason, sizeof(reason));
-        snprintf(err->text + used, sizeof(err->text) - used, ": %s", text);
-    }
-    return code;
+    return err_set(err, code, "%s: %s", what, strerror_r(abs(code), reason, sizeof(reason)));
 }
 
 int err_wrap(struct err *err, const char *fmt, ...)
 {
     if (!err)
         return 0;
-    char inner[sizeof(err->text)];
-    memcpy(inner, err->text, sizeof(inner));
-
+    char context[sizeof(err->text)];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    vsnprintf(context, sizeof(context), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(err->text))
-        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", inner);
-    return err->code;
+    return err_set(err, err->code, "%s: %s", context, err->text);
 }
 
 const char *err_name(int code)

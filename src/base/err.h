@@ -4,7 +4,8 @@
  *
  * A function that can fail for reasons worth reading takes a `struct err *` (may be NULL) as its
  * last parameter and returns a negative errno-like code. The text says what is wrong and, where
- * it helps, what to do. On the way up, callers put context in front with err_wrap().
+ * it helps, what to do. It may quote what a stranger sent: control characters and bytes that are
+ * not UTF-8 are replaced. On the way up, callers put context in front with err_wrap().
  * Functions return an error or log it, never both.
  */
 #include <stdarg.h>

@@ -5,8 +5,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
-enum { LINE_MAX_LEN = 4096 };
+enum {
+    LINE_MAX_LEN = 4096,  /* PIPE_BUF: such lines of several writers do not mix */
+    TAIL_MAX_LEN = 4,     /* kept free for what ends a line */
+    VALUE_MAX_LEN = 1024, /* bytes of a value that are shown */
+};
 
 static enum log_level least_level = LOG_WARN;
 static enum log_format line_format = LOG_FORMAT_TEXT;
@@ -35,72 +40,88 @@ int log_level_parse(const char *name, enum log_level *ret)
     return -EINVAL;
 }
 
-/* A JSON string; text lines use the same quoting, so that one rule escapes both. */
-static void append_quoted(struct buf *b, const char *s)
+/* The append functions return 0, or another value when the line is full. */
+static int append_escaped_char(struct buf *b, struct span rest, size_t *ret_len)
 {
-    buf_append_byte(b, '"');
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            buf_appendf(b, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_appendf(b, "\\u%04x", c);
-        else
-            buf_append_byte(b, c);
+    unsigned char c = (unsigned char)rest.p[0];
+    size_t n = utf8_char_len(rest);
+    *ret_len = n ? n : 1;
+    if (n == 0)
+        return buf_append_str(b, "\\ufffd");
+    if (c == '"' || c == '\\')
+        return buf_appendf(b, "\\%c", c);
+    if (text_has_control(span_sub(rest, 0, n)))
+        return buf_appendf(b, "\\u%04x", n == 1 ? c : (unsigned char)rest.p[1]);
+    return buf_append(b, rest.p, n);
+}
+
+/* A JSON string; text lines use the same quoting, so that one rule escapes both. */
+static int append_quoted(struct buf *b, const char *s)
+{
+    struct span rest = span_of(s);
+    bool cut = rest.len > VALUE_MAX_LEN;
+    int r = buf_append_byte(b, '"');
+    for (size_t used = 0, n; rest.len && used < VALUE_MAX_LEN; used += n) {
+        r |= append_escaped_char(b, rest, &n);
+        rest = span_sub(rest, n, rest.len);
     }
-    buf_append_byte(b, '"');
+    if (cut)
+        r |= buf_append_str(b, "...");
+    return r | buf_append_byte(b, '"');
 }
 
 static bool is_bare(const char *s)
 {
-    if (!*s)
-        return false;
-    for (; *s; s++)
-        if ((unsigned char)*s <= ' ' || *s == '"' || *s == '=' || *s == '\\' || *s == 0x7f)
+    size_t n = 0;
+    for (; s[n]; n++)
+        if ((unsigned char)s[n] <= ' ' || (unsigned char)s[n] >= 0x7f || s[n] == '"' ||
+            s[n] == '=' || s[n] == '\\')
             return false;
-    return true;
+    return n > 0 && n <= VALUE_MAX_LEN;
 }
 
-static void format_text(struct buf *b, enum log_level level, const char *event,
-                        const struct log_field *f)
+static int append_text_field(struct buf *b, const struct log_field *f)
 {
-    char time[CLOCK_TEXT_LEN];
-    buf_appendf(b, "%s %-5s %s", clock_format(clock_realtime(), time), level_names[level], event);
-    for (; f->key; f++) {
-        buf_appendf(b, " %s=", f->key);
-        if (!f->str)
-            buf_appendf(b, "%lld", (long long)f->num);
-        else if (is_bare(f->str))
-            buf_append_str(b, f->str);
-        else
-            append_quoted(b, f->str);
-    }
+    int r = buf_appendf(b, " %s=", f->key);
+    if (!f->str)
+        return r | buf_appendf(b, "%lld", (long long)f->num);
+    return r | (is_bare(f->str) ? buf_append_str(b, f->str) : append_quoted(b, f->str));
 }
 
-static void format_json(struct buf *b, enum log_level level, const char *event,
-                        const struct log_field *f)
+static int append_json_field(struct buf *b, const struct log_field *f)
 {
-    char time[CLOCK_TEXT_LEN];
-    buf_appendf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":",
-                clock_format(clock_realtime(), time), level_names[level]);
-    append_quoted(b, event);
+    int r = buf_append_byte(b, ',');
+    r |= append_quoted(b, f->key);
+    r |= buf_append_byte(b, ':');
+    return r | (f->str ? append_quoted(b, f->str) : buf_appendf(b, "%lld", (long long)f->num));
+}
+
+/* A field that does not fit is left out whole, and the line stays well-formed. */
+static void append_fields(struct buf *b, const struct log_field *f)
+{
     for (; f->key; f++) {
-        buf_append_byte(b, ',');
-        append_quoted(b, f->key);
-        buf_append_byte(b, ':');
-        if (f->str)
-            append_quoted(b, f->str);
-        else
-            buf_appendf(b, "%lld", (long long)f->num);
+        size_t before = b->len;
+        int r = line_format == LOG_FORMAT_JSON ? append_json_field(b, f) : append_text_field(b, f);
+        if (r != 0)
+            b->len = before;
     }
-    buf_append_byte(b, '}');
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    struct buf line = BUF_INIT(LINE_MAX_LEN);
-    (line_format == LOG_FORMAT_JSON ? format_json : format_text)(&line, level, event, fields);
-    buf_append_byte(&line, '\n');
+    struct buf line = BUF_INIT(LINE_MAX_LEN - TAIL_MAX_LEN);
+    char time[CLOCK_TEXT_LEN];
+    clock_format(clock_realtime(), time);
+    if (line_format == LOG_FORMAT_JSON) {
+        buf_appendf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", time,
+                    level_names[level]);
+        append_quoted(&line, event);
+    } else {
+        buf_appendf(&line, "%s %-5s %s", time, level_names[level], event);
+    }
+    append_fields(&line, fields);
+    line.max = LINE_MAX_LEN;
+    buf_append_str(&line, line_format == LOG_FORMAT_JSON ? "}\n" : "\n");
     /* A log that cannot be written has nowhere to say so. */
     ssize_t n = write(STDERR_FILENO, buf_data(&line), line.len);
     (void)n;

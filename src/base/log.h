@@ -37,7 +37,10 @@ struct log_field {
 /* Set once at start, before threads. The default is text at LOG_WARN. */
 void log_setup(enum log_level least, enum log_format format);
 bool log_enabled(enum log_level level);
-/* One line, written in one call; values are escaped, control characters never pass. */
+/*
+ * One line of at most 4,096 bytes, written in one call. Values are escaped, so that control
+ * characters and broken UTF-8 never pass; long ones are cut, fields beyond the line left out.
+ */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
 /*

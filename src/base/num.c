@@ -33,15 +33,13 @@ static int hex_digit(char c)
 
 int num_parse_hex(struct span text, uint64_t max, uint64_t *ret)
 {
-    if (text.len == 0)
+    if (text.len == 0 || text.len > 16)
         return -EINVAL;
     uint64_t value = 0;
     for (size_t i = 0; i < text.len; i++) {
         int d = hex_digit(text.p[i]);
         if (d < 0)
             return -EINVAL;
-        if (value >> 60)
-            return -ERANGE;
         value = value << 4 | (uint64_t)d;
     }
     if (value > max)

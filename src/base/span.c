@@ -38,13 +38,13 @@ bool span_iis(struct span a, const char *s)
 bool span_starts(struct span a, const char *prefix)
 {
     size_t n = strlen(prefix);
-    return a.len >= n && memcmp(a.p, prefix, n) == 0;
+    return n == 0 || (a.len >= n && memcmp(a.p, prefix, n) == 0);
 }
 
 bool span_ends(struct span a, const char *suffix)
 {
     size_t n = strlen(suffix);
-    return a.len >= n && memcmp(a.p + a.len - n, suffix, n) == 0;
+    return n == 0 || (a.len >= n && memcmp(a.p + a.len - n, suffix, n) == 0);
 }
 
 ptrdiff_t span_find(struct span a, char c)
@@ -114,6 +114,8 @@ bool str_copy(char *dst, size_t size, const char *s)
 
 bool str_copy_span(char *dst, size_t size, struct span s)
 {
+    if (size == 0)
+        return false;
     size_t n = s.len < size ? s.len : size - 1;
     if (n)
         memcpy(dst, s.p, n);

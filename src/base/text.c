@@ -83,3 +83,48 @@ char *base32hex_encode(const void *data, size_t len, char *dst)
 {
     return encode(data, len, dst, base32hex_digits, 5);
 }
+
+size_t utf8_char_len(struct span text)
+{
+    if (text.len == 0)
+        return 0;
+    const unsigned char *p = (const unsigned char *)text.p;
+    if (p[0] < 0x80)
+        return 1;
+    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < len)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    /* Overlong forms, surrogates, and what is beyond U+10FFFF. */
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+ssize_t utf8_count(struct span text)
+{
+    ssize_t count = 0;
+    while (text.len) {
+        size_t n = utf8_char_len(text);
+        if (n == 0)
+            return -EINVAL;
+        text = span_sub(text, n, text.len);
+        count++;
+    }
+    return count;
+}
+
+bool text_has_control(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < 0x20 || c == 0x7f)
+            return true;
+        if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.p[i + 1] < 0xa0)
+            return true;
+    }
+    return false;
+}

@@ -6,6 +6,7 @@
  * Decoders return the number of bytes, or -EINVAL (bad character, bad length, stray bits) or
  * -ENOBUFS (dst too small).
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,3 +21,10 @@ ssize_t hex_decode(struct span text, void *dst, size_t size);
 char *base64url_encode(const void *data, size_t len, char *dst);
 ssize_t base64url_decode(struct span text, void *dst, size_t size);
 char *base32hex_encode(const void *data, size_t len, char *dst);
+
+/* Characters of UTF-8 text (RFC 3629: no surrogates, no overlong forms), or -EINVAL. */
+ssize_t utf8_count(struct span text);
+/* Length in bytes of the valid UTF-8 character that `text` starts with, or 0. */
+size_t utf8_char_len(struct span text);
+/* Whether there is a control character: C0 (NUL, newline, escape, ...), DEL, or C1. */
+bool text_has_control(struct span text);

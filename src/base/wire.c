@@ -14,6 +14,8 @@ struct span wire_read_bytes(struct wire_reader *r, size_t len)
         return SPAN_NULL;
     }
     struct span s = {(const char *)r->p, len};
+    if (len == 0)
+        return s;
     r->p += len;
     r->left -= len;
     return s;
@@ -71,8 +73,9 @@ void wire_write_bytes(struct wire_writer *w, const void *data, size_t len)
         w->failed = true;
         return;
     }
-    if (len)
-        memcpy(w->p, data, len);
+    if (len == 0)
+        return;
+    memcpy(w->p, data, len);
     w->p += len;
     w->left -= len;
     w->len += len;
@@ -109,6 +112,8 @@ void wire_write_varint(struct wire_writer *w, uint64_t v)
         write_uint(w, v | 1ULL << 14, 2);
     else if (v < 1ULL << 30)
         write_uint(w, v | 2ULL << 30, 4);
-    else
+    else if (v < 1ULL << 62)
         write_uint(w, v | 3ULL << 62, 8);
+    else
+        w->failed = true;
 }

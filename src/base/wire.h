@@ -36,5 +36,5 @@ struct wire_writer wire_writer_of(void *dst, size_t size);
 void wire_write_u8(struct wire_writer *w, uint8_t v);
 void wire_write_u16(struct wire_writer *w, uint16_t v);
 void wire_write_u32(struct wire_writer *w, uint32_t v);
-void wire_write_varint(struct wire_writer *w, uint64_t v); /* v < 2^62 */
+void wire_write_varint(struct wire_writer *w, uint64_t v); /* from 2^62 on: a failure */
 void wire_write_bytes(struct wire_writer *w, const void *data, size_t len);
