@@ -75,7 +75,7 @@ struct template
     usec_t updated_at;
 };
 
-/* An unnamed template with the default policy and no apps. */
+/* An unnamed template with the default policy, no apps, and shares up to authenticated. */
 void template_init(struct template *t);
 /* Frees what it owns; accepts a half-filled one. */
 void template_deinit(struct template *t);

@@ -1,0 +1,104 @@
+#include "model/template.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "model/name_table.h"
+
+static const char *const cors_names[] = {
+    [CORS_SIMPLE] = "simple",
+    [CORS_PASSTHRU] = "passthru",
+};
+
+const char *cors_behavior_name(enum cors_behavior cors)
+{
+    return cors_names[cors];
+}
+
+int cors_behavior_parse(struct span text, enum cors_behavior *ret)
+{
+    NAME_TABLE_PARSE(cors_names, text, ret);
+}
+
+void forward_policy_init(struct forward_policy *policy)
+{
+    *policy = (struct forward_policy){
+        .local = true, .remote = true, .unix_sockets = true, .agent_forwarding = true};
+    text_list_add(&policy->permit_open, SPAN("*:*"), POLICY_RULES_MAX);
+    text_list_add(&policy->permit_listen, SPAN("localhost:*"), POLICY_RULES_MAX);
+}
+
+void forward_policy_deinit(struct forward_policy *policy)
+{
+    text_list_deinit(&policy->permit_open);
+    text_list_deinit(&policy->permit_listen);
+}
+
+struct forward_policy forward_policy_copy(const struct forward_policy *policy)
+{
+    struct forward_policy copy = *policy;
+    copy.permit_open = text_list_copy(&policy->permit_open);
+    copy.permit_listen = text_list_copy(&policy->permit_listen);
+    return copy;
+}
+
+static char *dup_or_null(const char *s)
+{
+    return s ? xstrdup(s) : NULL;
+}
+
+void app_deinit(struct app *app)
+{
+    free(app->display_name);
+    free(app->icon);
+    free(app->url);
+    free(app->healthcheck.url);
+    *app = (struct app){0};
+}
+
+struct app app_copy(const struct app *app)
+{
+    struct app copy = *app;
+    copy.display_name = dup_or_null(app->display_name);
+    copy.icon = dup_or_null(app->icon);
+    copy.url = dup_or_null(app->url);
+    copy.healthcheck.url = dup_or_null(app->healthcheck.url);
+    return copy;
+}
+
+void template_init(struct template *t)
+{
+    *t = (struct template){.max_port_share_level = SHARE_AUTHENTICATED, .cors = CORS_SIMPLE};
+    forward_policy_init(&t->forwarding);
+}
+
+void template_deinit(struct template *t)
+{
+    free(t->description);
+    forward_policy_deinit(&t->forwarding);
+    for (size_t i = 0; i < t->n_apps; i++)
+        app_deinit(&t->apps[i]);
+    free(t->apps);
+    *t = (struct template){0};
+}
+
+struct template template_copy(const struct template *t)
+{
+    struct template copy = *t;
+    copy.description = dup_or_null(t->description);
+    copy.forwarding = forward_policy_copy(&t->forwarding);
+    copy.apps = t->n_apps ? xcalloc(t->n_apps, sizeof(*copy.apps)) : NULL;
+    for (size_t i = 0; i < t->n_apps; i++)
+        copy.apps[i] = app_copy(&t->apps[i]);
+    return copy;
+}
+
+int template_add_app(struct template *t, const struct app *app)
+{
+    if (t->n_apps >= TEMPLATE_APPS_MAX)
+        return -ENOBUFS;
+    t->apps = xrealloc(t->apps, (t->n_apps + 1) * sizeof(*t->apps));
+    t->apps[t->n_apps++] = *app;
+    return 0;
+}

@@ -1,0 +1,75 @@
+#include "model/template.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+static void the_default_policy_is_loopback_only_for_listeners(void **state)
+{
+    _cleanup_(template_deinit) struct template t;
+    template_init(&t);
+    assert_true(t.forwarding.local);
+    assert_true(t.forwarding.remote);
+    assert_false(t.forwarding.public_listen);
+    assert_int_equal(t.forwarding.permit_listen.len, 1);
+    assert_string_equal(t.forwarding.permit_listen.items[0], "localhost:*");
+    assert_string_equal(t.forwarding.permit_open.items[0], "*:*");
+}
+
+static void a_copy_owns_its_own_strings(void **state)
+{
+    struct template t;
+    template_init(&t);
+    t.description = xstrdup("text");
+    struct app app = {
+        .slug = "jupyter", .url = xstrdup("http://localhost:8888"), .share = SHARE_OWNER};
+    app.healthcheck.url = xstrdup("http://localhost:8888/api");
+    assert_int_equal(template_add_app(&t, &app), 0);
+
+    _cleanup_(template_deinit) struct template copy = template_copy(&t);
+    template_deinit(&t);
+    assert_string_equal(copy.description, "text");
+    assert_int_equal(copy.n_apps, 1);
+    assert_string_equal(copy.apps[0].slug, "jupyter");
+    assert_string_equal(copy.apps[0].url, "http://localhost:8888");
+    assert_string_equal(copy.apps[0].healthcheck.url, "http://localhost:8888/api");
+    assert_null(copy.apps[0].icon);
+    assert_string_equal(copy.forwarding.permit_open.items[0], "*:*");
+}
+
+static void apps_have_a_ceiling(void **state)
+{
+    _cleanup_(template_deinit) struct template t;
+    template_init(&t);
+    struct app app = {.slug = "x"};
+    for (int i = 0; i < TEMPLATE_APPS_MAX; i++)
+        assert_int_equal(template_add_app(&t, &app), 0);
+    assert_int_equal(template_add_app(&t, &app), -ENOBUFS);
+    assert_int_equal(t.n_apps, TEMPLATE_APPS_MAX);
+}
+
+static void a_text_list_has_a_ceiling(void **state)
+{
+    _cleanup_(text_list_deinit) struct text_list list = {0};
+    assert_int_equal(text_list_add(&list, SPAN("a"), 2), 0);
+    assert_int_equal(text_list_add(&list, SPAN("b"), 2), 0);
+    assert_int_equal(text_list_add(&list, SPAN("c"), 2), -ENOBUFS);
+    assert_int_equal(list.len, 2);
+    assert_string_equal(list.items[1], "b");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_policy_is_loopback_only_for_listeners),
+        cmocka_unit_test(a_copy_owns_its_own_strings),
+        cmocka_unit_test(apps_have_a_ceiling),
+        cmocka_unit_test(a_text_list_has_a_ceiling),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
