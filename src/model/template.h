@@ -71,6 +71,7 @@ struct template
     bool identity_headers; /* X-Adit-User and -Email are sent to apps */
     struct app *apps;
     size_t n_apps;
+    int64_t version; /* 1, and one more with each change */
     usec_t created_at;
     usec_t updated_at;
 };

@@ -15,12 +15,14 @@ enum {
 enum token_kind {
     TOKEN_SESSION, /* made by a log-in in the browser or of the command line */
     TOKEN_API,     /* made on request, for programs */
+    TOKEN_APP,     /* an app host's share of a session; ends with that session */
 };
 
 /* Times are since 1970 UTC; 0: never. */
 struct token {
     struct id id;
     struct id user_id;
+    struct id parent_id; /* TOKEN_APP: the session that it ends with; otherwise zero */
     enum token_kind kind;
     char name[TOKEN_NAME_SIZE]; /* what its user calls it; text, not a name of name.h */
     struct token_scope scope;
@@ -30,7 +32,7 @@ struct token {
     usec_t last_used_at;
 };
 
-/* "session", "api". */
+/* "session", "api", "app". */
 const char *token_kind_name(enum token_kind kind);
 int token_kind_parse(struct span text, enum token_kind *ret);
 

@@ -11,8 +11,8 @@
 enum {
     AGENT_ALIAS_LEN = 13, /* base32hex of 64 random bits */
     AGENT_ALIAS_SIZE = AGENT_ALIAS_LEN + 1,
-    AGENT_PUBLIC_KEY_LEN = 32, /* Ed25519 */
-    AGENT_INFO_SIZE = 65,      /* os, architecture, version and host name, cut to fit */
+    AGENT_PIN_LEN = 32,   /* SHA-256 of the SubjectPublicKeyInfo of its key (io/tls.h) */
+    AGENT_INFO_SIZE = 65, /* os, architecture, version and host name, cut to fit */
     WORKSPACE_AGENTS_MAX = 32,
 };
 
@@ -33,7 +33,7 @@ struct agent {
     char name[NAME_SIZE];
     char alias[AGENT_ALIAS_SIZE]; /* short and unique in the deployment, for host names */
     unsigned char token_hash[TOKEN_HASH_LEN];
-    unsigned char public_key[AGENT_PUBLIC_KEY_LEN]; /* of peer sessions; zeros: none yet */
+    unsigned char pin[AGENT_PIN_LEN]; /* of the key of peer sessions; zeros: none yet */
     char os[AGENT_INFO_SIZE];
     char arch[AGENT_INFO_SIZE];
     char version[AGENT_INFO_SIZE];
