@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * Port shares and share generations. A generation belongs to a target of an agent (a port as
+ * "8080", an app as its slug), starts at 0 while nothing was ever changed, and only grows.
+ * The contract that all operations share is in store/store.h.
+ */
+#include "model/port_share.h"
+#include "store/store.h"
+
+enum { SHARE_TARGET_SIZE = 40 };
+
+struct share_generation {
+    struct id agent_id;
+    char target[SHARE_TARGET_SIZE];
+    int64_t generation;
+};
+
+typedef void store_share_fn(void *ud, int r, const struct port_share *share);
+typedef void store_shares_fn(void *ud, int r, const struct port_share *shares, size_t n);
+typedef void store_generation_fn(void *ud, int r, int64_t generation);
+typedef void store_generations_fn(void *ud, int r, const struct share_generation *list, size_t n);
+
+/*
+ * Sets or replaces (`generation` is not looked at); answers with the share as it is now. Names in
+ * `users` that are nobody's: STORE_NOT_FOUND, as is an agent that is gone.
+ */
+struct store_op *store_share_set(struct store *s, struct loop *loop, const struct port_share *share,
+                                 store_share_fn *fn, void *ud);
+/* Answers with the generation after it. STORE_NOT_FOUND. */
+struct store_op *store_share_delete(struct store *s, struct loop *loop, struct id agent_id,
+                                    uint16_t port, store_generation_fn *fn, void *ud);
+/* Whether or not it has expired. */
+struct store_op *store_share_get(struct store *s, struct loop *loop, struct id agent_id,
+                                 uint16_t port, store_share_fn *fn, void *ud);
+struct store_op *store_share_list(struct store *s, struct loop *loop, struct id workspace_id,
+                                  store_shares_fn *fn, void *ud);
+
+/* Counts one target up, for changes that are no port share: an app's level, a person removed. */
+struct store_op *store_generation_bump(struct store *s, struct loop *loop, struct id agent_id,
+                                       const char *target, store_generation_fn *fn, void *ud);
+/* All that are not 0, in no order: what a server starts with. `after` pages by agent. */
+struct store_op *store_generation_list(struct store *s, struct loop *loop, struct store_page page,
+                                       store_generations_fn *fn, void *ud);
