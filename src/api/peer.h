@@ -1,0 +1,60 @@
+#pragma once
+/* Messages between server, agent and command line about sessions and ports. */
+#include "api/type.h"
+#include "model/grant.h"
+#include "model/workspace.h"
+
+/* GET /info on the agent's own API: who has come. The server asks it right after the connect. */
+struct api_agent_info {
+    unsigned char pin[AGENT_PIN_LEN];
+    char version[AGENT_INFO_SIZE];
+    char os[AGENT_INFO_SIZE];
+    char arch[AGENT_INFO_SIZE];
+    char hostname[AGENT_INFO_SIZE];
+};
+API_MESSAGE(agent_info);
+
+/* What a person may do in one session. */
+struct api_grant {
+    struct grant grant;
+};
+API_MESSAGE(grant);
+
+/*
+ * POST /peers on the agent's own API: a peer session with this key is about to come; `id` names it
+ * to end it (DELETE /peers/{id}). The same id again replaces its grant.
+ */
+struct api_peer {
+    struct id id;
+    unsigned char pin[AGENT_PIN_LEN];
+    char user[NAME_SIZE];
+    struct grant grant;
+};
+API_MESSAGE(peer);
+
+/* What an open port speaks, as far as the agent could tell. */
+enum api_port_speaks { API_PORT_UNKNOWN, API_PORT_HTTP, API_PORT_TLS, API_PORT_OTHER };
+/* "unknown", "http", "tls", "other". */
+const char *api_port_speaks_name(enum api_port_speaks speaks);
+
+struct api_port {
+    uint16_t port;
+    char address[64]; /* bound to */
+    char process[64]; /* empty: not known */
+    uint32_t pid;     /* 0: not known */
+    enum api_port_speaks speaks;
+};
+API_MESSAGE(port);
+
+/*
+ * GET /agents/{id}/relay?pin=… (WebSocket): the query carries the pin of the caller's key, 43
+ * characters of base64url; the agent's own is in the workspace's message.
+ */
+enum { API_PIN_TEXT_LEN = 43 };
+
+/* GET /ports of the agent, and …/agents/{agent}/ports of the server. */
+struct api_ports {
+    struct api_port *ports;
+    size_t n_ports;
+};
+API_MESSAGE(ports);
