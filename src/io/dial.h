@@ -15,15 +15,15 @@ struct stream;
 struct dial;
 
 enum dial_outcome {
-    DIAL_OK,
-    DIAL_REFUSED, /* nothing listens there */
-    DIAL_TIMED_OUT,
-    DIAL_NO_NAME,     /* the name does not resolve */
-    DIAL_UNREACHABLE, /* no route, network down */
-    DIAL_FAILED,      /* anything else: see the text */
+    DIAL_OUTCOME_OK,
+    DIAL_OUTCOME_REFUSED, /* nothing listens there */
+    DIAL_OUTCOME_TIMED_OUT,
+    DIAL_OUTCOME_NO_NAME,     /* the name does not resolve */
+    DIAL_OUTCOME_UNREACHABLE, /* no route, network down */
+    DIAL_OUTCOME_FAILED,      /* anything else: see the text */
 };
 
-/* `s` is the callee's, NULL unless DIAL_OK. The dial is freed afterwards. */
+/* `s` is the callee's, NULL unless DIAL_OUTCOME_OK. The dial is freed afterwards. */
 typedef void dial_done_fn(enum dial_outcome outcome, struct stream *s, const struct err *err,
                           void *ud);
 
