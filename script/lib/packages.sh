@@ -11,7 +11,8 @@ packages_build=(
     libjwt-dev            # tickets
     libcrypt-dev          # passwords
     libsqlite3-dev        # embedded store
-    libcyaml-dev          # templates, configuration
+    libcyaml-dev          # templates
+    libyaml-dev           # configuration
     libqrencode-dev       # QR codes
 )
 

@@ -1,0 +1,56 @@
+#pragma once
+/*
+ * Which agents are connected, on which worker, and what is known of them. The only table that
+ * workers share (DESIGN section 12): behind a mutex, holding values and never pointers to what
+ * belongs to a worker's thread. May be called from any thread.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "io/tls.h"
+#include "model/id.h"
+#include "model/workspace.h"
+
+struct loop;
+struct registry;
+
+/* A connected agent. Times are since 1970 UTC. */
+struct presence {
+    struct id agent_id;
+    struct id workspace_id;
+    unsigned worker;  /* number of the worker that holds its link */
+    uint64_t link_id; /* of this connection; never used again in this process */
+    usec_t connected_at;
+    usec_t last_seen_at;
+    struct tls_pin pin; /* of its peer sessions */
+    char version[AGENT_INFO_SIZE];
+};
+
+struct registry *registry_new(void);
+/* Nobody may watch any more. Returns NULL; accepts NULL. */
+struct registry *registry_free(struct registry *r);
+
+/* A number for a new connection. */
+uint64_t registry_next_link_id(struct registry *r);
+
+/*
+ * Enters a connection. True when the agent had another one, which is in *ret_replaced and no
+ * longer in the table: its worker has to end it.
+ */
+bool registry_enter(struct registry *r, const struct presence *p, struct presence *ret_replaced);
+/* Removes this connection; false when it is not in the table (it was replaced). */
+bool registry_leave(struct registry *r, const struct id *agent_id, uint64_t link_id);
+/* It was heard of. */
+void registry_seen(struct registry *r, const struct id *agent_id, uint64_t link_id, usec_t now);
+bool registry_get(struct registry *r, const struct id *agent_id, struct presence *ret);
+size_t registry_len(struct registry *r);
+
+/* An agent came (also: came anew) or went. Called on the loop that watches. */
+typedef void registry_changed_fn(const struct presence *p, bool connected, void *ud);
+struct registry_watch;
+struct registry_watch *registry_watch_new(struct registry *r, struct loop *loop,
+                                          registry_changed_fn *changed, void *ud);
+/* On the loop's thread; no callback afterwards. Returns NULL; accepts NULL. */
+struct registry_watch *registry_watch_free(struct registry_watch *w);
