@@ -1,0 +1,286 @@
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "io/loop.h"
+#include "io/test_help.h"
+#include "io/timer.h"
+#include "io/watch.h"
+
+static char trace[64];
+
+static void note(void *ud)
+{
+    size_t n = strlen(trace);
+    snprintf(trace + n, sizeof(trace) - n, "%s", (const char *)ud);
+}
+
+static struct loop *fresh(void)
+{
+    trace[0] = '\0';
+    return loop_new();
+}
+
+struct again {
+    struct loop *loop;
+    struct defer d;
+    int n;
+};
+
+static void defer_again(void *ud)
+{
+    struct again *a = ud;
+    a->n++;
+    defer_schedule(a->loop, &a->d);
+}
+
+static void deferred_calls_run_in_order_and_a_cancelled_one_does_not(void **state)
+{
+    struct loop *loop = fresh();
+    struct defer a, b, c;
+    defer_init(&a, note, (void *)"a");
+    defer_init(&b, note, (void *)"b");
+    defer_init(&c, note, (void *)"c");
+    defer_schedule(loop, &a);
+    defer_schedule(loop, &b);
+    defer_schedule(loop, &a);
+    defer_schedule(loop, &c);
+    defer_cancel(&b);
+    loop_turn(loop, true);
+    assert_string_equal(trace, "ac");
+    loop_free(loop);
+}
+
+static void a_call_that_defers_again_waits_for_the_next_turn(void **state)
+{
+    struct loop *loop = fresh();
+    struct again a = {.loop = loop};
+    defer_init(&a.d, defer_again, &a);
+    defer_schedule(loop, &a.d);
+    for (int i = 1; i <= 5; i++) {
+        loop_turn(loop, true); /* does not block, because something is deferred */
+        assert_int_equal(a.n, i);
+    }
+    defer_cancel(&a.d);
+    loop_free(loop);
+}
+
+struct poster {
+    struct loop *loop;
+    int n;
+    bool in_order;
+};
+
+enum { N_POSTS = 20000 };
+static int next_post;
+
+static void take_post(void *ud)
+{
+    struct poster *p = ud;
+    p->in_order = p->in_order && next_post == p->n;
+    next_post++;
+    if (++p->n == N_POSTS)
+        loop_stop(p->loop);
+}
+
+static void *post_many(void *ud)
+{
+    struct poster *p = ud;
+    for (int i = 0; i < N_POSTS; i++)
+        loop_post(p->loop, take_post, p);
+    return NULL;
+}
+
+static void calls_from_another_thread_arrive_in_order(void **state)
+{
+    struct poster p = {.loop = fresh(), .in_order = true};
+    pthread_t thread;
+    next_post = 0;
+    pthread_create(&thread, NULL, post_many, &p);
+    loop_run(p.loop);
+    pthread_join(thread, NULL);
+    assert_int_equal(p.n, N_POSTS);
+    assert_true(p.in_order);
+    loop_free(p.loop);
+}
+
+static void freeing_the_loop_runs_what_is_queued(void **state)
+{
+    struct loop *loop = fresh();
+    struct defer d;
+    defer_init(&d, note, (void *)"d");
+    defer_schedule(loop, &d);
+    loop_post(loop, note, (void *)"p");
+    loop_free(loop);
+    assert_true(strchr(trace, 'd') && strchr(trace, 'p'));
+}
+
+static void a_stop_before_the_run_is_not_lost(void **state)
+{
+    struct loop *loop = fresh();
+    loop_stop(loop);
+    loop_run(loop);
+    loop_free(loop);
+}
+
+enum { N_TIMERS = 500 };
+
+struct clockwork {
+    struct timer timers[N_TIMERS];
+    usec_t last_at;
+    int fired;
+};
+
+static void tick(struct timer *t, void *ud)
+{
+    struct clockwork *c = ud;
+    assert_false(timer_pending(t));
+    assert_true(t->at >= c->last_at);
+    assert_true(loop_now(t->loop) >= t->at);
+    c->last_at = t->at;
+    c->fired++;
+}
+
+static void timers_fire_in_order_and_never_early(void **state)
+{
+    struct loop *loop = fresh();
+    struct clockwork c = {0};
+    int cancelled = 0;
+    for (int i = 0; i < N_TIMERS; i++) {
+        timer_init(&c.timers[i], loop, tick, &c);
+        timer_start(&c.timers[i], (i * 7919) % 20000);
+    }
+    for (int i = 0; i < N_TIMERS; i += 3, cancelled++)
+        timer_cancel(&c.timers[i]);
+    for (int i = 1; i < N_TIMERS; i += 3)
+        timer_start(&c.timers[i], 20000 - (i * 31) % 15000);
+    TURN_UNTIL(loop, c.fired == N_TIMERS - cancelled);
+    for (int i = 0; i < N_TIMERS; i++)
+        assert_false(timer_pending(&c.timers[i]));
+    loop_free(loop);
+}
+
+static void restart(struct timer *t, void *ud)
+{
+    int *n = ud;
+    ++*n;
+    timer_start(t, 0);
+}
+
+static void a_timer_that_restarts_itself_with_zero_lets_the_turn_end(void **state)
+{
+    struct loop *loop = fresh();
+    struct timer t;
+    int n = 0;
+    timer_init(&t, loop, restart, &n);
+    timer_start(&t, 0);
+    TURN_UNTIL(loop, n >= 3);
+    timer_cancel(&t);
+    loop_free(loop);
+}
+
+struct watched {
+    struct watch *w;
+    int fd;
+    int n;
+    unsigned events;
+    bool close_in_callback;
+};
+
+static void watched_ready(unsigned events, void *ud)
+{
+    struct watched *w = ud;
+    w->n++;
+    w->events = events;
+    if (w->close_in_callback)
+        w->w = watch_close(w->w);
+}
+
+static void a_watch_reports_every_turn_while_ready(void **state)
+{
+    struct loop *loop = fresh();
+    int fd[2];
+    assert_int_equal(pipe2(fd, O_NONBLOCK | O_CLOEXEC), 0);
+    struct watched r = {.fd = fd[0]};
+    r.w = watch_new(loop, fd[0], watched_ready, &r);
+    watch_want(r.w, WATCH_READ);
+    loop_turn(loop, false);
+    assert_int_equal(r.n, 0);
+
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    loop_turn(loop, true);
+    loop_turn(loop, true);
+    assert_int_equal(r.n, 2);
+
+    watch_want(r.w, 0);
+    loop_turn(loop, false);
+    loop_turn(loop, false);
+    assert_int_equal(r.n, 2);
+
+    watch_want(r.w, WATCH_READ);
+    r.close_in_callback = true;
+    loop_turn(loop, true);
+    loop_turn(loop, false);
+    assert_int_equal(r.n, 3);
+    assert_null(r.w);
+    close(fd[0]);
+    close(fd[1]);
+    loop_free(loop);
+}
+
+static void a_watch_reports_a_hang_up_to_whoever_waits_to_write(void **state)
+{
+    struct loop *loop = fresh();
+    int fd[2];
+    assert_int_equal(pipe2(fd, O_NONBLOCK | O_CLOEXEC), 0);
+    char fill[4096] = {0};
+    while (write(fd[1], fill, sizeof(fill)) > 0)
+        ;
+    struct watched w = {.fd = fd[1]};
+    w.w = watch_new(loop, fd[1], watched_ready, &w);
+    watch_want(w.w, WATCH_WRITE);
+    loop_turn(loop, false);
+    assert_int_equal(w.n, 0);
+    close(fd[0]);
+    loop_turn(loop, true);
+    loop_turn(loop, true);
+    assert_int_equal(w.n, 2);
+    assert_int_equal(w.events, WATCH_WRITE);
+    watch_close(w.w);
+    close(fd[1]);
+    loop_free(loop);
+}
+
+static void a_descriptor_can_move_to_another_loop_at_once(void **state)
+{
+    struct loop *a = fresh(), *b = loop_new();
+    int fd[2];
+    assert_int_equal(pipe2(fd, O_NONBLOCK | O_CLOEXEC), 0);
+    struct watched w = {.fd = fd[0]};
+    w.w = watch_new(a, fd[0], watched_ready, &w);
+    watch_want(w.w, WATCH_READ);
+    loop_turn(a, false);
+    watch_close(w.w);
+    w.w = watch_new(b, fd[0], watched_ready, &w);
+    watch_want(w.w, WATCH_READ);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    loop_turn(a, false);
+    assert_int_equal(w.n, 0);
+    loop_turn(b, true);
+    assert_int_equal(w.n, 1);
+    watch_close(w.w);
+    close(fd[0]);
+    close(fd[1]);
+    loop_free(a);
+    loop_free(b);
+}
+
+TEST_MAIN(cmocka_unit_test(deferred_calls_run_in_order_and_a_cancelled_one_does_not),
+          cmocka_unit_test(a_call_that_defers_again_waits_for_the_next_turn),
+          cmocka_unit_test(calls_from_another_thread_arrive_in_order),
+          cmocka_unit_test(freeing_the_loop_runs_what_is_queued),
+          cmocka_unit_test(a_stop_before_the_run_is_not_lost),
+          cmocka_unit_test(timers_fire_in_order_and_never_early),
+          cmocka_unit_test(a_timer_that_restarts_itself_with_zero_lets_the_turn_end),
+          cmocka_unit_test(a_watch_reports_every_turn_while_ready),
+          cmocka_unit_test(a_watch_reports_a_hang_up_to_whoever_waits_to_write),
+          cmocka_unit_test(a_descriptor_can_move_to_another_loop_at_once));

@@ -1,0 +1,239 @@
+#include "io/relay.h"
+
+#include "io/test_help.h"
+#include "io/timer.h"
+
+/* a talks to the relay's left stream, b to its right one. */
+struct scene {
+    struct loop *loop;
+    struct talker a, b;
+    struct relay *relay;
+    uint64_t a_to_b, b_to_a;
+    bool done;
+    int result;
+};
+
+static void relay_done(struct relay *r, int result, void *ud)
+{
+    struct scene *s = ud;
+    s->done = true;
+    s->result = result;
+    s->a_to_b = relay_bytes_a_to_b(r);
+    s->b_to_a = relay_bytes_b_to_a(r);
+    s->relay = NULL;
+}
+
+/* `kind`: bit 0 and 1 say whether the left and the right leg are sockets, not pairs in memory. */
+static void scene_open(struct scene *s, int kind, size_t capacity,
+                       const struct relay_options *limits)
+{
+    struct stream *left[2], *right[2];
+    struct relay_options options = *limits;
+    s->loop = loop_new();
+    if (kind & 1)
+        socket_streams(s->loop, left);
+    else
+        stream_pair(s->loop, capacity, left);
+    if (kind & 2)
+        socket_streams(s->loop, right);
+    else
+        stream_pair(s->loop, capacity, right);
+    options.done = relay_done;
+    options.ud = s;
+    s->a.s = left[0];
+    s->b.s = right[1];
+    s->relay = relay_new(left[1], right[0], &options);
+}
+
+static void scene_close(struct scene *s)
+{
+    relay_free(s->relay);
+    stream_free(s->a.s);
+    stream_free(s->b.s);
+    loop_free(s->loop);
+}
+
+static void both_directions_are_copied_to_their_ends(void **state)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        struct scene s = {.a.to_send = 3000000, .b.to_send = 2500000};
+        scene_open(&s, kind, 5000, &(struct relay_options){0});
+        talker_start(&s.a);
+        talker_start(&s.b);
+        TURN_UNTIL(s.loop, talker_done(&s.a) && talker_done(&s.b) && s.done);
+        assert_int_equal(s.result, 0);
+        assert_int_equal(s.a.received, 2500000);
+        assert_int_equal(s.b.received, 3000000);
+        assert_int_equal(s.a_to_b, 3000000);
+        assert_int_equal(s.b_to_a, 2500000);
+        scene_close(&s);
+    }
+}
+
+static void the_end_of_one_direction_lets_the_other_go_on(void **state)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        struct scene s = {.a.to_send = 1, .b.to_send = 1000000};
+        scene_open(&s, kind, 5000, &(struct relay_options){0});
+        talker_start(&s.a);
+        s.b.shut = true; /* holds its answer back */
+        talker_start(&s.b);
+        TURN_UNTIL(s.loop, s.b.ended);
+        assert_false(s.done);
+        s.b.shut = false;
+        talker_wants(&s.b);
+        TURN_UNTIL(s.loop, s.done && s.a.ended);
+        assert_int_equal(s.result, 0);
+        assert_int_equal(s.a.received, 1000000);
+        scene_close(&s);
+    }
+}
+
+static void a_slow_reader_stops_the_sender(void **state)
+{
+    struct scene s = {.a.to_send = 10000000, .b.stalled = true};
+    scene_open(&s, 0, 4096, &(struct relay_options){0});
+    talker_start(&s.a);
+    talker_start(&s.b);
+    for (int i = 0; i < 1000; i++)
+        loop_turn(s.loop, false);
+    /* Two pairs and no copy between them, because a pair lends its bytes. */
+    assert_in_range(s.a.sent, 4096, 2 * 4096);
+    s.b.stalled = false;
+    talker_wants(&s.b);
+    TURN_UNTIL(s.loop, s.done && s.b.ended);
+    assert_int_equal(s.b.received, 10000000);
+    scene_close(&s);
+}
+
+static void what_a_slow_reader_leaves_is_held_within_a_bound(void **state)
+{
+    struct scene s = {.a.to_send = 50000000, .b.stalled = true};
+    scene_open(&s, 1, 4096, &(struct relay_options){0}); /* a socket is read, it cannot lend */
+    talker_start(&s.a);
+    talker_start(&s.b);
+    uint64_t before;
+    do {
+        before = s.a.sent;
+        for (int i = 0; i < 20; i++)
+            loop_turn(s.loop, false);
+    } while (s.a.sent != before);
+    assert_true(s.a.sent < 2000000); /* the kernel's buffers, 64 KiB, and a pair */
+    s.b.stalled = false;
+    s.b.chunk = 1000;
+    talker_wants(&s.b);
+    TURN_UNTIL(s.loop, s.b.received > 3000000);
+    s.b.chunk = 0;
+    TURN_UNTIL(s.loop, s.done && s.b.ended);
+    assert_int_equal(s.b.received, 50000000);
+    scene_close(&s);
+}
+
+static void note_fired(struct timer *t, void *ud)
+{
+    *(bool *)ud = true;
+}
+
+static void waiting_for_a_slow_reader_costs_no_turns(void **state)
+{
+    struct scene s = {.a.to_send = 50000000, .b.stalled = true};
+    struct timer t;
+    bool fired = false;
+    int turns = 0;
+    scene_open(&s, 3, 0, &(struct relay_options){0});
+    talker_start(&s.a);
+    talker_start(&s.b);
+    for (int i = 0; i < 1000; i++)
+        loop_turn(s.loop, false);
+    timer_init(&t, s.loop, note_fired, &fired);
+    timer_start(&t, 20 * USEC_PER_MSEC);
+    for (; !fired; turns++)
+        loop_turn(s.loop, true);
+    assert_true(turns < 10);
+    scene_close(&s);
+}
+
+static void a_failure_ends_both_sides(void **state)
+{
+    struct scene s = {.a.to_send = 1000000000};
+    scene_open(&s, 3, 0, &(struct relay_options){0});
+    talker_start(&s.a);
+    talker_start(&s.b);
+    TURN_UNTIL(s.loop, s.b.received > 1000000);
+    s.b.s = stream_free(s.b.s);
+    TURN_UNTIL(s.loop, s.done && s.a.failure);
+    assert_true(s.result < 0);
+    assert_true(s.a_to_b > 0);
+    scene_close(&s);
+}
+
+static void an_idle_relay_ends(void **state)
+{
+    struct scene s = {.a.to_send = 100, .a.shut = true};
+    scene_open(&s, 0, 4096, &(struct relay_options){.idle_limit = 30 * USEC_PER_MSEC});
+    usec_t start = clock_monotonic();
+    talker_start(&s.a);
+    TURN_UNTIL(s.loop, s.done);
+    assert_int_equal(s.result, -ETIMEDOUT);
+    assert_true(clock_monotonic() - start >= 30 * USEC_PER_MSEC);
+    scene_close(&s);
+}
+
+static void a_half_closed_relay_has_a_limit_of_its_own(void **state)
+{
+    struct scene s = {.a.to_send = 100, .b.shut = true};
+    scene_open(&s, 0, 4096,
+               &(struct relay_options){.idle_limit = USEC_PER_HOUR,
+                                       .half_closed_limit = 20 * USEC_PER_MSEC});
+    talker_start(&s.a);
+    talker_start(&s.b);
+    TURN_UNTIL(s.loop, s.done);
+    assert_int_equal(s.result, -ETIMEDOUT);
+    assert_int_equal(s.b.received, 100);
+    scene_close(&s);
+}
+
+static void traffic_keeps_a_relay_from_being_idle(void **state)
+{
+    struct scene s = {.a.shut = true, .b.shut = true};
+    scene_open(&s, 0, 4096, &(struct relay_options){.idle_limit = 40 * USEC_PER_MSEC});
+    usec_t start = clock_monotonic();
+    talker_start(&s.a);
+    talker_start(&s.b);
+    uint64_t sent = 0;
+    while (clock_monotonic() - start < 120 * USEC_PER_MSEC) {
+        unsigned char c = pattern(sent);
+        sent += stream_send_bytes(s.a.s, &c, 1) == 1;
+        loop_turn(s.loop, false);
+    }
+    assert_false(s.done);
+    TURN_UNTIL(s.loop, s.done);
+    assert_int_equal(s.b.received, sent);
+    scene_close(&s);
+}
+
+static void freeing_a_relay_ends_both_streams_without_a_word(void **state)
+{
+    struct scene s = {.a.to_send = 1000000, .b.stalled = true};
+    scene_open(&s, 1, 4096, &(struct relay_options){.idle_limit = USEC_PER_SEC});
+    talker_start(&s.a);
+    talker_start(&s.b);
+    for (int i = 0; i < 100; i++)
+        loop_turn(s.loop, false);
+    s.relay = relay_free(s.relay);
+    s.b.stalled = false;
+    talker_wants(&s.b);
+    TURN_UNTIL(s.loop, s.b.ended && s.a.failure);
+    assert_false(s.done);
+    scene_close(&s);
+}
+
+TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
+          cmocka_unit_test(the_end_of_one_direction_lets_the_other_go_on),
+          cmocka_unit_test(a_slow_reader_stops_the_sender),
+          cmocka_unit_test(what_a_slow_reader_leaves_is_held_within_a_bound),
+          cmocka_unit_test(waiting_for_a_slow_reader_costs_no_turns),
+          cmocka_unit_test(a_failure_ends_both_sides), cmocka_unit_test(an_idle_relay_ends),
+          cmocka_unit_test(a_half_closed_relay_has_a_limit_of_its_own),
+          cmocka_unit_test(traffic_keeps_a_relay_from_being_idle),
+          cmocka_unit_test(freeing_a_relay_ends_both_streams_without_a_word));
