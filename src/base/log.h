@@ -21,7 +21,13 @@ struct log_field {
     int64_t num;
 };
 
-#define LOG_STR(k, v) ((struct log_field){.key = (k), .str = (v) ? (v) : ""})
+/* `v` may be NULL or an array. */
+static inline struct log_field log_field_str(const char *key, const char *v)
+{
+    return (struct log_field){.key = key, .str = v ? v : ""};
+}
+
+#define LOG_STR(k, v) log_field_str((k), (v))
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .num = (int64_t)(v)})
 
 #define log_event(level, event, ...)                                                               \

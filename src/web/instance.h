@@ -1,0 +1,15 @@
+#pragma once
+/* The inside of struct web, for the files of this folder. */
+#include "base/log.h"
+#include "web/web.h"
+
+struct router;
+
+struct web {
+    struct web_options o;
+    bool secure; /* the access URL is https: cookies are Secure */
+    struct router *router;
+    struct route *routes;       /* the router's table */
+    struct log_limit store_log; /* of failures of the store */
+    unsigned in_flight;
+};

@@ -1,0 +1,16 @@
+#pragma once
+/* The few fixed pages of the access URL: no script, no request to anywhere else. */
+#include <stddef.h>
+
+struct exchange;
+struct web_options;
+
+struct page {
+    const char *path;
+    const char *type; /* Content-Type */
+    const char *text; /* "@VERSION@" and "@URL@" are filled in */
+};
+
+const struct page *web_pages(size_t *ret_n);
+/* Returns the status that was sent. */
+unsigned page_answer(struct exchange *x, const struct page *page, const struct web_options *o);

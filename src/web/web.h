@@ -1,0 +1,107 @@
+#pragma once
+/*
+ * The API's handlers and the pages of the access URL, for one loop. What they need to know of, or
+ * do to, what is live in the server they ask through struct web_live, which the server fills.
+ *
+ * Every route of api/routes.h has one handler here; a handler reads its message, asks auth/right.h,
+ * asks the store, and answers. Errors are always JSON as api/error.h has it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/identity.h"
+#include "base/clock.h"
+#include "io/tls.h"
+#include "model/audit.h"
+#include "model/grant.h"
+#include "model/workspace.h"
+
+struct auth;
+struct exchange;
+struct loop;
+struct web;
+struct web_counters;
+
+/* A connected agent. */
+struct web_presence {
+    usec_t connected_at; /* since 1970 UTC */
+    usec_t last_seen_at;
+    char version[AGENT_INFO_SIZE];
+};
+
+/*
+ * Whose live sessions shall end, because a right was withdrawn: those that match all ids that are
+ * not zero. `agents`: the connections of the matching agents themselves, too.
+ */
+struct web_withdrawal {
+    struct id user_id;
+    struct id token_id;
+    struct id workspace_id;
+    struct id agent_id;
+    bool agents;
+};
+
+/* A person who may open a peer session. All is copied by who keeps it; the grant is handed over. */
+struct web_relay {
+    struct identity who;
+    struct workspace ws;
+    struct agent agent;
+    struct tls_pin pin; /* of the person's key */
+    struct grant grant;
+    char ip[AUDIT_IP_SIZE];
+    uint64_t withdrawals; /* web_live.withdrawals() before the rights were read */
+};
+
+/* status: of the agent's answer; negative: -ENOTCONN: it is away; others: no answer came. */
+typedef void web_agent_answered_fn(int status, const char *body, size_t len, void *ud);
+
+/* All are called on the web's loop, with the `live_ud` of its options. */
+struct web_live {
+    /* The address the request came from, proxies that are trusted looked through. */
+    void (*client_ip)(void *ud, const struct exchange *x, char ret_ip[static AUDIT_IP_SIZE]);
+    /* False: it is away. */
+    bool (*presence)(void *ud, const struct id *agent_id, struct web_presence *ret);
+    /* GET on the agent's own API. `answered` comes on this loop, never inside the call. */
+    void (*agent_get)(void *ud, const struct id *agent_id, const char *path,
+                      web_agent_answered_fn *answered, void *answered_ud);
+    /* How many withdrawals there were so far; see web_relay. */
+    uint64_t (*withdrawals)(void *ud);
+    /* After the store has the change: what it forbids ends, on all workers, at once. */
+    void (*withdraw)(void *ud, const struct web_withdrawal *what);
+    /*
+     * The handshake of an agent that has shown its token. Takes over the exchange, which it
+     * answers. `withdrawals` as in web_relay.
+     */
+    void (*agent_connect)(void *ud, struct exchange *x, const struct workspace *ws,
+                          const struct agent *agent, uint64_t withdrawals);
+    /* The same for a peer session. Takes over the exchange and the grant in `relay`. */
+    void (*relay)(void *ud, struct exchange *x, struct web_relay *relay);
+};
+
+struct web_options {
+    struct loop *loop;
+    struct auth *auth;
+    const char *access_url;   /* "https://adit.example.com"; borrowed, as the next two */
+    const char *wildcard_url; /* "*.apps.example.com" */
+    const char *version;
+    size_t body_max; /* bytes of a request's body */
+    struct web_counters *counters;
+    const struct web_live *live;
+    void *live_ud;
+};
+
+struct web *web_new(const struct web_options *options);
+/* web_in_flight() is 0. Returns NULL; accepts NULL. */
+struct web *web_free(struct web *web);
+
+/* Answers a request, now or later: an exchange_fn without the detour. */
+void web_handle(struct web *web, struct exchange *x);
+
+/* Requests and records that the store still works on. */
+unsigned web_in_flight(const struct web *web);
+
+/*
+ * Records an event: a row in the store and a log line. Id and time are set here. Nobody waits for
+ * it; a failure is logged.
+ */
+void web_record(struct web *web, const struct audit_event *event);
