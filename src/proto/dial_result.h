@@ -24,6 +24,8 @@ enum dial_result {
 
 /* From an errno-like code of either sign, of connect(), bind(), socket() and so on. */
 enum dial_result dial_result_from_errno(int code);
+/* From the result of a name look-up: -ENOENT: there is no such name; 0; others: it failed. */
+enum dial_result dial_result_from_dns(int code);
 /* As a negative errno-like code; 0 for DIAL_OK. */
 int dial_result_to_errno(enum dial_result result);
 

@@ -25,7 +25,8 @@ struct url {
 
 /*
  * http, https, ws or wss. User information and fragments are refused, as are spaces, control
- * characters, backslashes, bytes beyond ASCII and broken percent-encodings.
+ * characters, backslashes, bytes beyond ASCII and broken percent-encodings; in path and query,
+ * []{}|^` pass, because browsers send them as they are.
  * 0, or -EINVAL with a text. Free *ret with url_deinit.
  */
 int url_parse(struct span text, struct url *ret, struct err *err);
