@@ -66,7 +66,7 @@ check()
 counted()
 {
     local name=$1 kind=$2 file=$3 status=$4 passed=0 failed=0 counts
-    if counts=$("$python" script/lib/count.py "$kind" "$file"); then
+    if [ -f "$file" ] && counts=$("$python" script/lib/count.py "$kind" "$file"); then
         read -r passed failed <<<"$counts"
     fi
     if [ "$failed" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$passed" -eq 0 ]; }; then

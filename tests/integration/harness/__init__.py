@@ -1,0 +1,1 @@
+"""What the integration tests stand on: real programs, started, watched and ended."""
