@@ -33,10 +33,17 @@ static void run_posted(uv_async_t *wake)
     }
 }
 
-static void forget_time(uv_prepare_t *before_wait)
+static void do_nothing(uv_idle_t *no_wait)
+{
+}
+
+static void about_to_wait(uv_prepare_t *before_wait)
 {
     struct loop *loop = before_wait->data;
     loop->now = 0;
+    /* libuv runs timers first and would then wait, though they have made work. */
+    if (loop->fired || !list_empty(&loop->deferred))
+        uv_idle_start(&loop->no_wait, do_nothing);
 }
 
 static void check(int result, const char *what)
@@ -57,7 +64,8 @@ struct loop *loop_new(void)
     loop->wake.data = loop;
     uv_prepare_init(&loop->uv, &loop->before_wait);
     loop->before_wait.data = loop;
-    uv_prepare_start(&loop->before_wait, forget_time);
+    uv_prepare_start(&loop->before_wait, about_to_wait);
+    uv_idle_init(&loop->uv, &loop->no_wait);
     pthread_mutex_init(&loop->post_lock, NULL);
     list_init(&loop->posted);
     list_init(&loop->deferred);
@@ -80,7 +88,9 @@ static void run_deferred(struct loop *loop)
 void loop_turn(struct loop *loop, bool wait)
 {
     loop->in_turn = true;
-    uv_run(&loop->uv, wait && list_empty(&loop->deferred) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_idle_stop(&loop->no_wait);
+    loop->fired = false;
     run_deferred(loop);
     loop->in_turn = false;
     loop->now = 0;
@@ -122,6 +132,7 @@ struct loop *loop_free(struct loop *loop)
 
     timer_heap_close(loop);
     uv_close((uv_handle_t *)&loop->before_wait, NULL);
+    uv_close((uv_handle_t *)&loop->no_wait, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_walk(&loop->uv, close_left_over, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -30,10 +30,12 @@ struct loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_prepare_t before_wait;
+    uv_idle_t no_wait; /* while it is started, libuv polls without waiting */
     struct timer_heap timers;
     struct list deferred;
     usec_t now; /* 0: to be read again */
     bool in_turn;
+    bool fired; /* a timer, this turn */
     atomic_bool stopping;
     pthread_mutex_t post_lock;
     struct list posted;

@@ -178,6 +178,22 @@ static void a_timer_that_restarts_itself_with_zero_lets_the_turn_end(void **stat
     loop_free(loop);
 }
 
+static void note_fired(struct timer *t, void *ud)
+{
+    ++*(int *)ud;
+}
+
+static void a_turn_ends_after_a_timer_has_fired(void **state)
+{
+    struct loop *loop = fresh();
+    struct timer t;
+    int n = 0;
+    timer_init(&t, loop, note_fired, &n);
+    timer_start(&t, 0);
+    TURN_UNTIL(loop, n == 1); /* nothing else will ever happen on this loop */
+    loop_free(loop);
+}
+
 struct watched {
     struct watch *w;
     int fd;
@@ -281,6 +297,7 @@ TEST_MAIN(cmocka_unit_test(deferred_calls_run_in_order_and_a_cancelled_one_does_
           cmocka_unit_test(a_stop_before_the_run_is_not_lost),
           cmocka_unit_test(timers_fire_in_order_and_never_early),
           cmocka_unit_test(a_timer_that_restarts_itself_with_zero_lets_the_turn_end),
+          cmocka_unit_test(a_turn_ends_after_a_timer_has_fired),
           cmocka_unit_test(a_watch_reports_every_turn_while_ready),
           cmocka_unit_test(a_watch_reports_a_hang_up_to_whoever_waits_to_write),
           cmocka_unit_test(a_descriptor_can_move_to_another_loop_at_once));

@@ -94,6 +94,7 @@ static void fire_expired(uv_timer_t *handle)
     while (h->len > 0 && h->items[0]->at <= now) {
         struct timer *t = h->items[0];
         take_out(h, t);
+        loop->fired = true;
         t->fired(t, t->ud);
     }
     h->not_before = 0;
