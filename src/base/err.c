@@ -44,7 +44,7 @@ int err_vset(struct err *err, int code, const char *fmt, va_list ap)
     return code;
 }
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+int(err_set)(struct err *err, int code, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -53,7 +53,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
     return code;
 }
 
-int err_sys(struct err *err, int code, const char *fmt, ...)
+int(err_sys)(struct err *err, int code, const char *fmt, ...)
 {
     char what[sizeof(err->text)], reason[128];
     va_list ap;

@@ -77,9 +77,11 @@ void stream_consume(struct stream *s, size_t len)
 
 int stream_detach(struct stream *s)
 {
-    for (const struct stream *below = s; below; below = below->next)
+    const struct stream *below = s;
+    do {
         if (!below->ops->detach)
             return -ENOTSUP;
+    } while ((below = below->next));
     s->ops->detach(s);
     return 0;
 }

@@ -222,7 +222,7 @@ static int parse_port_text(struct parse *p, struct span text, bool allow_zero, u
 
 static int parse_port(struct parse *p, const struct field *f, bool allow_zero, uint16_t *ret)
 {
-    unsigned port;
+    unsigned port = 0;
     int r = parse_port_text(p, span_of(f->text), allow_zero, &port);
     if (r == 0)
         *ret = (uint16_t)port;
@@ -332,7 +332,7 @@ static int add_ranges(struct parse *p, const struct forward *shape, const struct
 static int parse_ports_piece(struct parse *p, struct span piece, enum forward_network network)
 {
     struct forward shape = {.network = network, .kind = FORWARD_LOCAL};
-    struct range local, remote;
+    struct range local = {0}, remote = {0};
     int r = piece.len ? split_fields(p, piece, false) : refuse(p, -EINVAL, "it has an empty piece");
     if (r < 0)
         return r;

@@ -188,7 +188,7 @@ static int feed5_request(struct socks *s, const void *data, size_t len, size_t *
                          struct buf *reply)
 {
     struct wire_reader r = wire_reader_of(data, len);
-    struct span host;
+    struct span host = SPAN_NULL;
     char text[HOST_SIZE];
     if (len > 0 && wire_read_u8(&r) != VERSION5)
         return refuse(s, reply, REP_FAILURE);
