@@ -5,6 +5,7 @@
 static const char *const kind_names[] = {
     [TOKEN_SESSION] = "session",
     [TOKEN_API] = "api",
+    [TOKEN_APP] = "app",
 };
 
 const char *token_kind_name(enum token_kind kind)

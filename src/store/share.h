@@ -38,6 +38,10 @@ struct store_op *store_share_list(struct store *s, struct loop *loop, struct id 
 /* Counts one target up, for changes that are no port share: an app's level, a person removed. */
 struct store_op *store_generation_bump(struct store *s, struct loop *loop, struct id agent_id,
                                        const char *target, store_generation_fn *fn, void *ud);
-/* All that are not 0, in no order: what a server starts with. `after` pages by agent. */
-struct store_op *store_generation_list(struct store *s, struct loop *loop, struct store_page page,
+/*
+ * All that are not 0, ordered by agent and target: what a server starts with. The piece after
+ * (`after_agent`, `after_target`); a zero id and "" start at the first.
+ */
+struct store_op *store_generation_list(struct store *s, struct loop *loop, struct id after_agent,
+                                       const char *after_target, unsigned limit,
                                        store_generations_fn *fn, void *ud);

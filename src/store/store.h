@@ -39,6 +39,8 @@ enum store_result {
     STORE_IN_USE,     /* others depend on it: a user with workspaces, a template with workspaces */
     STORE_SETUP_DONE, /* there is a user already */
     STORE_LAST_OWNER, /* it would leave the deployment without an active administrator */
+    STORE_NO_TEMPLATE,
+    STORE_NO_OWNER,
 };
 /* A few words for each, and for negative codes; for logs and error texts. */
 const char *store_result_text(int r);

@@ -27,8 +27,6 @@ struct store_workspace_new {
     usec_t now;
 };
 
-enum { STORE_NO_TEMPLATE = 100, STORE_NO_OWNER = 101 };
-
 /* STORE_EXISTS; STORE_NO_TEMPLATE; STORE_NO_OWNER. */
 struct store_op *store_workspace_create(struct store *s, struct loop *loop,
                                         const struct store_workspace_new *ws,

@@ -1,0 +1,92 @@
+#include "store/share.h"
+
+#include "store/op.h"
+
+static void deliver_share(struct store_op *op)
+{
+    ((store_share_fn *)op->fn)(op->ud, op->result, op->result ? NULL : op->out.rows);
+}
+
+static void deliver_shares(struct store_op *op)
+{
+    ((store_shares_fn *)op->fn)(op->ud, op->result, op->out.rows, op->result ? 0 : op->out.n);
+}
+
+static void deliver_generation(struct store_op *op)
+{
+    ((store_generation_fn *)op->fn)(op->ud, op->result, op->out.num);
+}
+
+static void deliver_generations(struct store_op *op)
+{
+    ((store_generations_fn *)op->fn)(op->ud, op->result, op->out.rows, op->result ? 0 : op->out.n);
+}
+
+struct store_op *store_share_set(struct store *s, struct loop *loop, const struct port_share *share,
+                                 store_share_fn *fn, void *ud)
+{
+    struct store_op *op =
+        store_op_new(s, loop, STORE_OP_SHARE_SET, deliver_share, (void (*)(void))fn, ud);
+    struct port_share *copy = store_op_dup(op, share, sizeof(*share));
+    char **users =
+        store_op_dup(op, share->users.items, share->users.len * sizeof(*share->users.items));
+    if (copy && users) {
+        for (size_t i = 0; i < share->users.len; i++)
+            users[i] = (char *)store_op_str(op, share->users.items[i]);
+        copy->users.items = users;
+    }
+    op->in.record = copy;
+    op->in.id = share->agent_id;
+    op->in.port = share->port;
+    return store_op_submit(op);
+}
+
+struct store_op *store_share_delete(struct store *s, struct loop *loop, struct id agent_id,
+                                    uint16_t port, store_generation_fn *fn, void *ud)
+{
+    struct store_op *op =
+        store_op_new(s, loop, STORE_OP_SHARE_DELETE, deliver_generation, (void (*)(void))fn, ud);
+    op->in.id = agent_id;
+    op->in.port = port;
+    return store_op_submit(op);
+}
+
+struct store_op *store_share_get(struct store *s, struct loop *loop, struct id agent_id,
+                                 uint16_t port, store_share_fn *fn, void *ud)
+{
+    struct store_op *op =
+        store_op_new(s, loop, STORE_OP_SHARE_GET, deliver_share, (void (*)(void))fn, ud);
+    op->in.id = agent_id;
+    op->in.port = port;
+    return store_op_submit(op);
+}
+
+struct store_op *store_share_list(struct store *s, struct loop *loop, struct id workspace_id,
+                                  store_shares_fn *fn, void *ud)
+{
+    struct store_op *op =
+        store_op_new(s, loop, STORE_OP_SHARE_LIST, deliver_shares, (void (*)(void))fn, ud);
+    op->in.id = workspace_id;
+    return store_op_submit(op);
+}
+
+struct store_op *store_generation_bump(struct store *s, struct loop *loop, struct id agent_id,
+                                       const char *target, store_generation_fn *fn, void *ud)
+{
+    struct store_op *op =
+        store_op_new(s, loop, STORE_OP_GENERATION_BUMP, deliver_generation, (void (*)(void))fn, ud);
+    op->in.id = agent_id;
+    op->in.name = store_op_str(op, target);
+    return store_op_submit(op);
+}
+
+struct store_op *store_generation_list(struct store *s, struct loop *loop, struct id after_agent,
+                                       const char *after_target, unsigned limit,
+                                       store_generations_fn *fn, void *ud)
+{
+    struct store_op *op = store_op_new(s, loop, STORE_OP_GENERATION_LIST, deliver_generations,
+                                       (void (*)(void))fn, ud);
+    op->in.page = (struct store_page){.after = after_agent, .limit = limit};
+    op->in.name = store_op_str(op, after_target);
+    return store_op_submit(op);
+}

@@ -1,0 +1,213 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "store/share.h"
+#include "store/sqlite.h"
+
+/* The generation comes along, from a table that outlives the share. */
+#define SHARE_SELECT                                                                               \
+    "SELECT s.agent_id, s.port, s.level, s.protocol, s.expires_at, coalesce(g.generation, 0)"      \
+    " FROM port_shares s LEFT JOIN share_generations g"                                            \
+    " ON g.agent_id = s.agent_id AND g.target = CAST(s.port AS TEXT) "
+
+static void free_row(void *row)
+{
+    port_share_deinit(row);
+}
+
+static int read_share(struct query *q, struct store_op *op)
+{
+    op->out.free_row = free_row;
+    struct port_share *share = store_op_row(op, sizeof(*share));
+    if (!share)
+        return -ENOBUFS;
+    share->agent_id = query_id(q);
+    share->port = (uint16_t)query_int(q);
+    /* What this program does not understand is shared with nobody. */
+    if (share_level_parse(span_of(query_borrow_text(q)), &share->level) < 0)
+        share->level = SHARE_OWNER;
+    if (share_protocol_parse(span_of(query_borrow_text(q)), &share->protocol) < 0)
+        share->protocol = SHARE_HTTP;
+    share->expires_at = query_int(q);
+    share->generation = query_int(q);
+    return q->error;
+}
+
+static int add_users(struct store_conn *conn, struct port_share *share)
+{
+    _cleanup_(query_end) struct query q =
+        query_start(conn, "SELECT users.name FROM port_share_users p"
+                          " JOIN users ON users.id = p.user_id"
+                          " WHERE p.agent_id = ? AND p.port = ? ORDER BY users.name");
+    query_bind_id(&q, &share->agent_id);
+    query_bind_int(&q, share->port);
+    int r;
+    while ((r = query_step(&q)) == 1) {
+        r = text_list_add(&share->users, span_of(query_borrow_text(&q)), PORT_SHARE_USERS_MAX);
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+static int add_all_users(struct store_conn *conn, struct store_op *op)
+{
+    struct port_share *shares = op->out.rows;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < op->out.n; i++)
+        r = add_users(conn, &shares[i]);
+    return r;
+}
+
+int sqlite_share_get(struct store_conn *conn, struct store_op *op)
+{
+    {
+        _cleanup_(query_end) struct query q =
+            query_start(conn, SHARE_SELECT "WHERE s.agent_id = ? AND s.port = ?");
+        query_bind_id(&q, &op->in.id);
+        query_bind_int(&q, op->in.port);
+        int r = query_step(&q);
+        if (r == 1)
+            r = read_share(&q, op);
+        else
+            r = r == 0 ? STORE_NOT_FOUND : r;
+        if (r != 0)
+            return r;
+    }
+    return add_all_users(conn, op);
+}
+
+int sqlite_share_list(struct store_conn *conn, struct store_op *op)
+{
+    {
+        _cleanup_(query_end) struct query q = query_start(
+            conn, SHARE_SELECT "JOIN agents ON agents.id = s.agent_id"
+                               " WHERE agents.workspace_id = ? ORDER BY agents.position, s.port");
+        query_bind_id(&q, &op->in.id);
+        int r;
+        while ((r = query_step(&q)) == 1) {
+            r = read_share(&q, op);
+            if (r < 0)
+                return r;
+        }
+        if (r < 0)
+            return r;
+    }
+    return add_all_users(conn, op);
+}
+
+/* Counts one target up; the new generation is the operation's number. */
+static int bump(struct store_conn *conn, struct store_op *op, const char *target)
+{
+    _cleanup_(query_end) struct query q = query_start(
+        conn, "INSERT INTO share_generations (agent_id, target, generation) VALUES (?, ?, 1)"
+              " ON CONFLICT DO UPDATE SET generation = generation + 1 RETURNING generation");
+    query_bind_id(&q, &op->in.id);
+    query_bind_text(&q, target);
+    int r = query_step(&q);
+    if (r == 1) {
+        op->out.num = query_int(&q);
+        r = query_step(&q); /* to the end: a statement that is reset half-way is undone */
+    }
+    return r == -ENOENT ? STORE_NOT_FOUND : r;
+}
+
+static int bump_port(struct store_conn *conn, struct store_op *op)
+{
+    char target[8];
+    snprintf(target, sizeof(target), "%u", op->in.port);
+    return bump(conn, op, target);
+}
+
+int sqlite_generation_bump(struct store_conn *conn, struct store_op *op)
+{
+    return bump(conn, op, op->in.name);
+}
+
+static int delete_share(struct store_conn *conn, struct store_op *op)
+{
+    _cleanup_(query_end) struct query q =
+        query_start(conn, "DELETE FROM port_shares WHERE agent_id = ? AND port = ?");
+    query_bind_id(&q, &op->in.id);
+    query_bind_int(&q, op->in.port);
+    return query_run(&q);
+}
+
+int sqlite_share_delete(struct store_conn *conn, struct store_op *op)
+{
+    int r = delete_share(conn, op);
+    if (r < 0)
+        return r;
+    return sqlite_changes(conn) ? bump_port(conn, op) : STORE_NOT_FOUND;
+}
+
+static int insert_share(struct store_conn *conn, const struct port_share *share)
+{
+    _cleanup_(query_end) struct query q =
+        query_start(conn, "INSERT INTO port_shares (agent_id, port, level, protocol, expires_at)"
+                          " VALUES (?, ?, ?, ?, ?)");
+    query_bind_id(&q, &share->agent_id);
+    query_bind_int(&q, share->port);
+    query_bind_text(&q, share_level_name(share->level));
+    query_bind_text(&q, share_protocol_name(share->protocol));
+    query_bind_int(&q, share->expires_at);
+    int r = query_run(&q);
+    return r == -ENOENT ? STORE_NOT_FOUND : r;
+}
+
+static int insert_user(struct store_conn *conn, const struct port_share *share, const char *name)
+{
+    _cleanup_(query_end) struct query q =
+        query_start(conn, "INSERT OR IGNORE INTO port_share_users (agent_id, port, user_id)"
+                          " SELECT ?, ?, id FROM users WHERE name = ?");
+    query_bind_id(&q, &share->agent_id);
+    query_bind_int(&q, share->port);
+    query_bind_text(&q, name);
+    return query_run(&q);
+}
+
+static int check_user(struct store_conn *conn, const char *name)
+{
+    _cleanup_(query_end) struct query q = query_start(conn, "SELECT 1 FROM users WHERE name = ?");
+    query_bind_text(&q, name);
+    int r = query_step(&q);
+    return r == 1 ? 0 : r == 0 ? STORE_NOT_FOUND : r;
+}
+
+int sqlite_share_set(struct store_conn *conn, struct store_op *op)
+{
+    const struct port_share *share = op->in.record;
+    int r = delete_share(conn, op);
+    if (r == 0)
+        r = insert_share(conn, share);
+    for (size_t i = 0; r == 0 && i < share->users.len; i++) {
+        r = check_user(conn, share->users.items[i]);
+        if (r == 0)
+            r = insert_user(conn, share, share->users.items[i]);
+    }
+    if (r == 0)
+        r = bump_port(conn, op);
+    return r ? r : sqlite_share_get(conn, op);
+}
+
+int sqlite_generation_list(struct store_conn *conn, struct store_op *op)
+{
+    _cleanup_(query_end) struct query q =
+        query_start(conn, "SELECT agent_id, target, generation FROM share_generations"
+                          " WHERE (agent_id, target) > (coalesce(?, x''), ?)"
+                          " ORDER BY agent_id, target LIMIT ?");
+    query_bind_id(&q, &op->in.page.after);
+    query_bind_text(&q, op->in.name);
+    query_bind_int(&q, sqlite_page_limit(op->in.page));
+    int r;
+    while ((r = query_step(&q)) == 1) {
+        struct share_generation *g = store_op_row(op, sizeof(*g));
+        if (!g)
+            return -ENOBUFS;
+        g->agent_id = query_id(&q);
+        query_text(&q, g->target, sizeof(g->target));
+        g->generation = query_int(&q);
+    }
+    return r;
+}
