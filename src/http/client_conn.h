@@ -62,7 +62,7 @@ struct client_call_options {
      * are left out and set by `body_length`. Borrowed for the call only.
      */
     const struct headers *headers;
-    /* 0: no body (and no field about it); BODY_UNKNOWN (-1): chunked; otherwise its bytes. */
+    /* 0: no body (and no field about it); BODY_UNKNOWN: chunked; otherwise its bytes. */
     int64_t body_length;
     bool send_zero_length; /* with body_length 0: say `Content-Length: 0` */
 
@@ -91,12 +91,17 @@ struct client_response {
     struct span reason;
     unsigned minor;         /* HTTP/1.minor */
     struct headers headers; /* as received */
-    int64_t length;         /* -1: not known beforehand; 0: no body */
+    int64_t length;         /* of the body: BODY_UNKNOWN, or its bytes (0: none) */
+    int64_t content_length; /* as the field says, also for HEAD and 304; -1: no such field */
 };
 /* Valid from `head` until client_call_free(). */
 const struct client_response *client_call_response(const struct client_call *call);
 
-/* Bytes of the request's body: >= 1 taken, -EAGAIN, -EMSGSIZE: beyond body_length, failure. */
+/*
+ * Bytes of the request's body: >= 1 taken, -EAGAIN, -EMSGSIZE: beyond body_length, or the failure.
+ * A server may answer and close before it has read all: after a failure here (-EPIPE) the answer
+ * may still come, and `head` is called in any case.
+ */
 ssize_t client_call_send(struct client_call *call, const struct iovec *iov, int n_iov);
 ssize_t client_call_send_bytes(struct client_call *call, const void *data, size_t len);
 /* Ends the request's body; trailers may be NULL. 0; -EINVAL: bytes of body_length are missing. */

@@ -98,10 +98,9 @@ void exchange_respond(struct exchange *x, unsigned status, const void *body, siz
 /* An interim answer, 102-199 but 101, at any time before the final one. 0 or the failure. */
 int exchange_inform(struct exchange *x, unsigned status, const struct headers *fields);
 
-/* `length` of exchange_start for a body that is as long as it turns out: chunked in HTTP/1.1. */
-enum { BODY_UNKNOWN = -1 };
 /*
- * Sends the head. For answers that have no body (HEAD, 204, 304) what is sent afterwards is
+ * Sends the head. `length`: bytes of the body, or BODY_UNKNOWN: as long as it turns out (chunked in
+ * HTTP/1.1). For answers that have no body (HEAD, 204, 304) what is sent afterwards is
  * dropped; HEAD and 304 still tell `length` if it is >= 0. Framing fields in x->response are
  * dropped. 0; -EINVAL: not a final status; -ENOBUFS; or the failure. End the exchange then.
  */

@@ -26,6 +26,9 @@ struct headers {
     size_t max_len;
 };
 
+/* The length of a body that is as long as it turns out. */
+enum { BODY_UNKNOWN = -1 };
+
 enum { HEADERS_MAX_BYTES = 32768, HEADERS_MAX_LEN = 100 };
 
 /* `arena` outlives the list. Ceilings of 0 mean the two defaults above. */

@@ -57,8 +57,8 @@ struct server_conn_options {
 struct server_conn *server_conn_new(struct loop *loop, struct stream *s,
                                     const struct server_conn_options *options);
 /*
- * Closes at once. A running exchange stays valid until its handler ends it, and its `gone` is
- * not called. Returns NULL; accepts NULL.
+ * Closes at once. A running exchange stays valid until its handler ends it; its `gone` is called
+ * with -ECANCELED, not inside this call. Returns NULL; accepts NULL.
  */
 struct server_conn *server_conn_free(struct server_conn *c);
 

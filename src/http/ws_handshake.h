@@ -41,8 +41,9 @@ int ws_handshake_verify(const struct headers *fields, const char *key, const cha
                         struct err *err);
 
 /*
- * result 0: `s` is a byte stream in WebSocket messages (ws_stream.h), the callee's. Negative: the
- * reason in `err`; `answer` (borrowed) is what the server said instead of 101, or NULL.
+ * result 0: `s` is a byte stream in WebSocket messages (ws_stream.h), the callee's, and `answer`
+ * (borrowed) has the fields of the 101. Negative: the reason in `err`, and `answer` is what the
+ * server said instead, or NULL when it said nothing.
  */
 typedef void ws_dial_done_fn(int result, struct stream *s, const struct client_result *answer,
                              const struct err *err, void *ud);
