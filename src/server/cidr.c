@@ -60,10 +60,10 @@ bool cidr_contains(const struct cidr *c, const struct addr *a)
     return true;
 }
 
-bool cidr_any_contains(const struct cidr *list, size_t n, const struct addr *a)
+bool cidr_list_contains(const struct cidr_list *list, const struct addr *a)
 {
-    for (size_t i = 0; i < n; i++)
-        if (cidr_contains(&list[i], a))
+    for (size_t i = 0; i < list->len; i++)
+        if (cidr_contains(&list->items[i], a))
             return true;
     return false;
 }

@@ -15,4 +15,9 @@ struct cidr {
 int cidr_parse(struct span text, struct cidr *ret);
 /* IPv4-mapped IPv6 addresses count as the IPv4 address that they hold. */
 bool cidr_contains(const struct cidr *c, const struct addr *a);
-bool cidr_any_contains(const struct cidr *list, size_t n, const struct addr *a);
+
+struct cidr_list {
+    struct cidr *items;
+    size_t len;
+};
+bool cidr_list_contains(const struct cidr_list *list, const struct addr *a);

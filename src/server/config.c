@@ -47,6 +47,9 @@ static const struct setting settings[] = {
      "Networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; "
      "repeatable or a comma list.",
      SETTING_CIDRS, AT(trusted_proxies), 0, 0},
+    {"metrics-from", "ADIT_METRICS_FROM", "metrics_from", "CIDR", "127.0.0.0/8,::1",
+     "Networks that may read /metrics; repeatable or a comma list.", SETTING_CIDRS,
+     AT(metrics_from), 0, 0},
     {"drain-timeout", "ADIT_DRAIN_TIMEOUT", "drain_timeout", "DURATION", "10s",
      "How long open streams may go on after SIGTERM.", SETTING_DURATION, AT(drain_timeout), 0,
      24 * 3600},
@@ -213,14 +216,15 @@ struct server_config *server_config_free(struct server_config *c)
 {
     if (!c)
         return NULL;
-    free(c->listen);
+    free(c->listen.items);
     free(c->access_url);
     free(c->wildcard_access_url);
     free(c->data_dir);
     free(c->ready_file);
     free(c->tls_cert);
     free(c->tls_key);
-    free(c->trusted_proxies);
+    free(c->trusted_proxies.items);
+    free(c->metrics_from.items);
     free(c);
     return NULL;
 }

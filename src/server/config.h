@@ -16,9 +16,13 @@
 #include "io/addr.h"
 #include "server/cidr.h"
 
+struct listen_list {
+    struct addr *items;
+    size_t len;
+};
+
 struct server_config {
-    struct addr *listen; /* at least one */
-    size_t n_listen;
+    struct listen_list listen; /* at least one */
     char *access_url; /* "https://adit.example.com", no trailing slash; NULL: from listen */
     char *wildcard_access_url; /* "*.apps.example.com"; NULL: *.localhost with the port */
     char *data_dir;
@@ -26,8 +30,8 @@ struct server_config {
     unsigned workers; /* >= 1 */
     char *tls_cert;   /* PEM files; both or neither */
     char *tls_key;
-    struct cidr *trusted_proxies;
-    size_t n_trusted_proxies;
+    struct cidr_list trusted_proxies;
+    struct cidr_list metrics_from; /* who may read /metrics */
     usec_t drain_timeout;
     usec_t header_timeout; /* for the head of a request, and for a TLS handshake */
     usec_t idle_timeout;   /* between two requests of a connection */

@@ -16,14 +16,14 @@ static int bad(struct err *err, struct span text, const char *expected)
     return err_set(err, -EINVAL, "\"" SPAN_FMT "\" is not %s", SPAN_ARG(text), expected);
 }
 
-static void add_listen(struct server_config *c, const struct addr *addr)
+static void add_listen(struct listen_list *list, const struct addr *addr)
 {
-    c->listen = xrealloc(c->listen, (c->n_listen + 1) * sizeof(*c->listen));
-    c->listen[c->n_listen++] = *addr;
+    list->items = xrealloc(list->items, (list->len + 1) * sizeof(*list->items));
+    list->items[list->len++] = *addr;
 }
 
 /* "*" stands for both families; everything else for one address. */
-static int parse_listen(struct span text, struct server_config *c)
+static int parse_listen(struct span text, struct listen_list *list)
 {
     ptrdiff_t colon = span_rfind(text, ':');
     char host[64];
@@ -36,9 +36,9 @@ static int parse_listen(struct span text, struct server_config *c)
     ip = span_sub(text, 0, (size_t)colon);
     if (span_is(ip, "*")) {
         addr_from_ip("0.0.0.0", port, &addr);
-        add_listen(c, &addr);
+        add_listen(list, &addr);
         addr_from_ip("::", port, &addr);
-        add_listen(c, &addr);
+        add_listen(list, &addr);
         return 0;
     }
     if (span_iis(ip, "localhost"))
@@ -49,20 +49,19 @@ static int parse_listen(struct span text, struct server_config *c)
         return -EINVAL;
     if (!str_copy_span(host, sizeof(host), ip) || addr_from_ip(host, port, &addr) < 0)
         return -EINVAL;
-    add_listen(c, &addr);
+    add_listen(list, &addr);
     return 0;
 }
 
-static int parse_cidr(struct span text, struct server_config *c)
+static int parse_cidr(struct span text, struct cidr_list *list)
 {
     struct cidr cidr;
     int r = cidr_parse(text, &cidr);
 
     if (r < 0)
         return r;
-    c->trusted_proxies =
-        xrealloc(c->trusted_proxies, (c->n_trusted_proxies + 1) * sizeof(*c->trusted_proxies));
-    c->trusted_proxies[c->n_trusted_proxies++] = cidr;
+    list->items = xrealloc(list->items, (list->len + 1) * sizeof(*list->items));
+    list->items[list->len++] = cidr;
     return 0;
 }
 
@@ -93,17 +92,19 @@ int config_parse_size(struct span text, uint64_t min, uint64_t max, uint64_t *re
 }
 
 /* Each text of a list setting may itself hold several, separated by commas. */
-static int parse_list(const struct setting *s, const struct text_list *values,
-                      struct server_config *c, struct err *err)
+static int parse_list(const struct setting *s, const struct text_list *values, void *field,
+                      struct err *err)
 {
+    bool is_listen = s->kind == SETTING_LISTEN;
+    size_t n = 0;
+
     for (size_t i = 0; i < values->len; i++) {
         struct span rest = span_of(values->items[i]), piece;
         while (span_split(&rest, ',', &piece)) {
-            bool is_listen = s->kind == SETTING_LISTEN;
             piece = span_trim(piece);
-            if (c->n_listen + c->n_trusted_proxies >= CONFIG_LIST_MAX)
+            if (n++ >= CONFIG_LIST_MAX)
                 return err_set(err, -EINVAL, "too many values");
-            if ((is_listen ? parse_listen(piece, c) : parse_cidr(piece, c)) < 0)
+            if ((is_listen ? parse_listen(piece, field) : parse_cidr(piece, field)) < 0)
                 return bad(err, piece,
                            is_listen ? "ADDR:PORT, such as 127.0.0.1:7777, [::1]:7777 or *:7777"
                                      : "a network, such as 10.0.0.0/8 or 192.168.1.7");
@@ -173,11 +174,13 @@ static int parse_one(const struct setting *s, struct span text, void *field, str
 int config_value_parse(const struct setting *s, const struct text_list *values,
                        struct server_config *c, struct err *err)
 {
+    void *field = (char *)c + s->offset;
+
     if (s->kind == SETTING_LISTEN || s->kind == SETTING_CIDRS)
-        return parse_list(s, values, c, err);
+        return parse_list(s, values, field, err);
     if (values->len > 1)
         return err_set(err, -EINVAL, "is given more than once");
-    return parse_one(s, span_of(values->items[0]), (char *)c + s->offset, err);
+    return parse_one(s, span_of(values->items[0]), field, err);
 }
 
 int config_check_access_url(char **url, struct err *err)

@@ -27,7 +27,7 @@ static bool key_of(const struct quota *q, const struct addr *a, char key[static 
 {
     unsigned char bits[16];
 
-    if (cidr_any_contains(q->o.trusted, q->o.n_trusted, a))
+    if (cidr_list_contains(q->o.trusted, a))
         return false;
     if (a->sa.sa_family == AF_INET) {
         hex_encode(&a->in.sin_addr, 4, key);

@@ -15,8 +15,7 @@ struct quota;
 struct quota_options {
     unsigned connections_max;
     unsigned per_address_max;
-    const struct cidr *trusted; /* addresses not counted by themselves; must outlive the quota */
-    size_t n_trusted;
+    const struct cidr_list *trusted; /* not counted by address; must outlive the quota */
 };
 
 struct quota *quota_new(const struct quota_options *options);

@@ -1,0 +1,279 @@
+#include "server/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/exchange.h"
+#include "http/server_conn.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "io/tls.h"
+#include "server/client_ip.h"
+#include "server/instance.h"
+#include "web/answer.h"
+#include "web/web.h"
+
+enum { METRICS_MAX_LEN = 1 << 20 };
+
+struct conn {
+    struct list link;
+    struct server_worker *w; /* NULL while it moves */
+    struct addr peer;
+    struct stream *handshake; /* TLS, until it is done */
+    struct timer timer;       /* bounds the handshake */
+    struct server_conn *http; /* afterwards */
+    /* of a move */
+    struct server_worker *to;
+    struct exchange *moving;
+    conn_moved_fn *moved;
+    void *moved_ud;
+};
+
+static void conn_free(struct conn *c, struct server *server)
+{
+    quota_give(server->quota, &c->peer);
+    timer_cancel(&c->timer);
+    stream_free(c->handshake);
+    server_conn_free(c->http);
+    list_remove(&c->link);
+    free(c);
+}
+
+/* ---- requests ---- */
+
+static void answer_text(struct exchange *x, unsigned status, const char *type, struct span text)
+{
+    headers_set(&x->response, "Content-Type", type);
+    headers_set(&x->response, "Cache-Control", "no-store");
+    headers_set(&x->response, "X-Content-Type-Options", "nosniff");
+    exchange_respond(x, status, text.p, text.len);
+}
+
+static bool only_reads(struct exchange *x)
+{
+    if (span_is(x->method, "GET") || span_is(x->method, "HEAD"))
+        return true;
+    headers_set(&x->response, "Allow", "GET, HEAD");
+    answer_error(x, 405, "This path does not take this method.", NULL);
+    return false;
+}
+
+static void answer_health(struct server_worker *w, struct exchange *x)
+{
+    if (!only_reads(x))
+        return;
+    if (w->draining)
+        answer_retry(x, "draining", 5, "The server is stopping.");
+    else
+        answer_text(x, 200, "text/plain; charset=utf-8", SPAN("ok\n"));
+}
+
+static void answer_metrics(struct server_worker *w, struct exchange *x)
+{
+    struct buf text = BUF_INIT(METRICS_MAX_LEN);
+    char ip[CLIENT_IP_SIZE];
+    struct addr client;
+    bool direct =
+        client_ip_of(exchange_peer(x), &x->headers, &w->server->config->trusted_proxies, ip);
+
+    if (!direct || addr_from_ip(ip, 0, &client) < 0 ||
+        !cidr_list_contains(&w->server->config->metrics_from, &client)) {
+        answer_not_found(x);
+        return;
+    }
+    if (!only_reads(x))
+        return;
+    if (metrics_write(w->server, &text) < 0)
+        answer_error(x, 500, "The metrics are too long.", NULL);
+    else
+        answer_text(x, 200, "text/plain; version=0.0.4; charset=utf-8",
+                    span_from(buf_data(&text), text.len));
+    buf_deinit(&text);
+}
+
+/* A host under the wildcard is an app's and never sees the dashboard or the API. */
+static bool is_app_host(const struct server *s, const struct exchange *x)
+{
+    struct app_host app;
+
+    return s->wildcard_url && x->host.len > 0 &&
+           app_host_parse(&s->wildcard, x->host, &app) != APP_HOST_OTHER;
+}
+
+static void on_request(struct exchange *x, void *ud)
+{
+    struct conn *c = ud;
+    struct server_worker *w = c->w;
+
+    x->ud = c;
+    if (is_app_host(w->server, x))
+        answer_not_found(x);
+    else if (span_is(x->path, "/healthz"))
+        answer_health(w, x);
+    else if (span_is(x->path, "/metrics"))
+        answer_metrics(w, x);
+    else
+        web_handle(w->web, x);
+}
+
+/* Also when the connection has become something else by an upgrade. */
+static void on_closed(struct server_conn *http, void *ud)
+{
+    struct conn *c = ud;
+
+    (void)http;
+    c->http = NULL;
+    conn_free(c, c->w->server);
+}
+
+/* ---- accepting ---- */
+
+static void start_http(struct conn *c, struct stream *s, bool tls)
+{
+    const struct server_config *config = c->w->server->config;
+    struct server_conn_options options = {.header_timeout = config->header_timeout,
+                                          .idle_timeout = config->idle_timeout,
+                                          .tls = tls,
+                                          .peer = c->peer,
+                                          .handler = on_request,
+                                          .closed = on_closed,
+                                          .ud = c};
+
+    c->http = server_conn_new(c->w->loop, s, &options);
+}
+
+static void on_handshake(struct stream *tls, int result, const struct err *err, void *ud)
+{
+    struct conn *c = ud;
+
+    timer_cancel(&c->timer);
+    if (result < 0) {
+        METRIC_ADD(&c->w->metrics, tls_failed, 1);
+        log_debug("TLS handshake failed", LOG_STR("reason", err ? err->text : NULL));
+        conn_free(c, c->w->server);
+        return;
+    }
+    c->handshake = NULL;
+    start_http(c, tls, true);
+}
+
+static void on_handshake_timeout(struct timer *t, void *ud)
+{
+    struct conn *c = ud;
+
+    (void)t;
+    METRIC_ADD(&c->w->metrics, tls_failed, 1);
+    conn_free(c, c->w->server);
+}
+
+/* The context of the moment; SIGHUP may replace it. */
+static struct tls_context *current_tls(struct server *s)
+{
+    struct tls_context *tls = NULL;
+
+    pthread_mutex_lock(&s->tls_lock);
+    if (s->tls)
+        tls = tls_context_ref(s->tls);
+    pthread_mutex_unlock(&s->tls_lock);
+    return tls;
+}
+
+void conn_accepted(struct listener *l, struct stream *s, const struct addr *peer, void *ud)
+{
+    struct server_worker *w = ud;
+    struct tls_context *tls;
+    struct conn *c;
+
+    (void)l;
+    METRIC_ADD(&w->metrics, connections_accepted, 1);
+    if (quota_take(w->server->quota, peer) != QUOTA_OK) {
+        stream_free(s);
+        return;
+    }
+    c = new0(struct conn);
+    c->w = w;
+    c->peer = *peer;
+    list_append(&w->conns, &c->link);
+    timer_init(&c->timer, w->loop, on_handshake_timeout, c);
+    tls = current_tls(w->server);
+    if (!tls) {
+        start_http(c, s, false);
+        return;
+    }
+    timer_start(&c->timer, w->server->config->header_timeout);
+    c->handshake = tls_start(
+        tls, s, &(struct tls_start_options){.server = true, .done = on_handshake, .ud = c});
+    tls_context_unref(tls);
+}
+
+/* ---- moving ---- */
+
+static void arrive(void *ud)
+{
+    struct conn *c = ud;
+    struct server_worker *w = c->to;
+    struct exchange *x = c->moving;
+    conn_moved_fn *moved = c->moved;
+    void *moved_ud = c->moved_ud;
+
+    c->w = w;
+    c->moving = NULL;
+    list_append(&w->conns, &c->link);
+    timer_move(&c->timer, w->loop);
+    server_conn_attach(c->http, w->loop, on_request, on_closed, c);
+    moved(w, x, moved_ud);
+    if (w->closed)
+        conns_close(w);
+}
+
+int conn_move(struct server_worker *w, struct exchange *x, struct server_worker *to,
+              conn_moved_fn *moved, void *ud)
+{
+    struct conn *c;
+    int r;
+
+    if (w->closed)
+        return -ECANCELED; /* the connection is gone, and x->ud with it */
+    c = x->ud;
+    if (to == w) {
+        moved(w, x, ud);
+        return 0;
+    }
+    r = server_conn_detach(c->http);
+    if (r < 0)
+        return r;
+    list_remove(&c->link);
+    c->w = NULL;
+    c->to = to;
+    c->moving = x;
+    c->moved = moved;
+    c->moved_ud = ud;
+    loop_post(to->loop, arrive, c);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+void conns_drain(struct server_worker *w)
+{
+    struct conn *c, *next;
+
+    list_for_each_safe (c, next, &w->conns, link) {
+        if (c->http)
+            server_conn_drain(c->http);
+        else
+            conn_free(c, w->server);
+    }
+}
+
+void conns_close(struct server_worker *w)
+{
+    struct conn *c, *next;
+
+    list_for_each_safe (c, next, &w->conns, link)
+        conn_free(c, w->server);
+}

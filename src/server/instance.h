@@ -1,0 +1,70 @@
+#pragma once
+/* The inside of the server, for the files of this folder. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "io/timer.h"
+#include "proto/app_host.h"
+#include "server/config.h"
+#include "server/metrics.h"
+#include "server/quota.h"
+#include "server/registry.h"
+#include "web/counters.h"
+
+struct auth;
+struct data_dir;
+struct exchange;
+struct listener;
+struct loop;
+struct map;
+struct server;
+struct store;
+struct tls_context;
+struct web;
+struct worker;
+
+/* One thread with one loop. All but `metrics` is touched on that thread only. */
+struct server_worker {
+    struct server *server;
+    unsigned index;
+    struct worker *thread;
+    struct loop *loop;
+    struct web *web;
+    struct listener **listeners; /* one for each address of the server */
+    struct list conns;           /* struct conn: HTTP connections */
+    struct map *agents;          /* link id: struct agent_conn */
+    struct list relays;          /* struct relay_session */
+    unsigned requests;           /* of agent_request.c, asked for here and not answered */
+    struct timer tick;           /* every second */
+    usec_t seen_at;              /* monotonic: when presence was last refreshed */
+    uint64_t bytes_done;         /* of relays that have ended */
+    bool draining;
+    bool closed;
+    struct worker_metrics metrics;
+};
+
+struct server {
+    const struct server_config *config;
+    struct data_dir *data_dir;
+    struct store *store;
+    struct auth *auth;
+    struct registry *registry;
+    struct quota *quota;
+    struct web_counters web_counters;
+    struct loop *main; /* of the thread that called server_run() */
+
+    struct listen_list listen; /* as bound: ports are known */
+    char *access_url;
+    char *wildcard_url; /* NULL: none */
+    struct app_pattern wildcard;
+
+    pthread_mutex_t tls_lock;
+    struct tls_context *tls; /* NULL: plain HTTP */
+
+    atomic_uint_fast64_t withdrawals;
+    struct server_worker *workers;
+    unsigned n_workers;
+};

@@ -1,0 +1,119 @@
+#include "server/metrics.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "auth/auth.h"
+#include "base/cleanup.h"
+#include "server/instance.h"
+#include "store/store.h"
+#include "web/counters.h"
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_appendf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct buf *out, const char *name, const char *type, const char *help, uint64_t n)
+{
+    head(out, name, type, help);
+    buf_appendf(out, "%s %llu\n", name, (unsigned long long)n);
+}
+
+static const struct {
+    size_t offset;
+    const char *name, *type, *help;
+} of_workers[] = {
+#define M(field, name, type, help)                                                                 \
+    {                                                                                              \
+        offsetof(struct worker_metrics, field), name, type, help                                   \
+    }
+    M(connections_accepted, "adit_connections_accepted_total", "counter",
+      "Connections accepted on the listeners."),
+    M(tls_failed, "adit_tls_handshakes_failed_total", "counter", "TLS handshakes that failed."),
+    M(relays_opened, "adit_relays_opened_total", "counter", "Peer sessions that were relayed."),
+    M(relays_failed, "adit_relays_failed_total", "counter",
+      "Peer sessions that were allowed but could not be opened."),
+    M(relays, "adit_relays", "gauge", "Peer sessions that are relayed now."),
+    M(relayed_bytes, "adit_relayed_bytes_total", "counter",
+      "Bytes copied between peers, both directions."),
+    M(agents_refused, "adit_agents_refused_total", "counter",
+      "Agents with a valid token whose session could not start."),
+    M(agents_replaced, "adit_agents_replaced_total", "counter",
+      "Agent connections that ended because the agent came again."),
+#undef M
+};
+
+static void write_workers(struct server *s, struct buf *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(of_workers); i++) {
+        uint64_t sum = 0;
+        for (unsigned w = 0; w < s->n_workers; w++) {
+            const char *base = (const char *)&s->workers[w].metrics;
+            sum += atomic_load_explicit(
+                (const atomic_uint_fast64_t *)(const void *)(base + of_workers[i].offset),
+                memory_order_relaxed);
+        }
+        one(out, of_workers[i].name, of_workers[i].type, of_workers[i].help, sum);
+    }
+}
+
+static void write_requests(struct server *s, struct buf *out)
+{
+    struct web_count count;
+
+    head(out, "adit_http_requests_total", "counter", "Requests answered, by route and status.");
+    for (size_t i = 0; web_counters_get(&s->web_counters, i, &count); i++)
+        if (count.n > 0 && count.status > 0)
+            buf_appendf(out, "adit_http_requests_total{route=\"%s\",status=\"%u\"} %llu\n",
+                        count.route, count.status, (unsigned long long)count.n);
+        else if (count.n > 0)
+            buf_appendf(out, "adit_http_requests_total{route=\"%s\",status=\"other\"} %llu\n",
+                        count.route, (unsigned long long)count.n);
+}
+
+static void write_store(struct server *s, struct buf *out)
+{
+    static const struct {
+        const char *name, *help;
+    } kinds[] = {{"adit_store_operations_total", "Operations of the store."},
+                 {"adit_store_failures_total", "Operations of the store that failed."},
+                 {"adit_store_seconds_total", "Time that the database took."}};
+    struct store_stat stat;
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        head(out, kinds[k].name, "counter", kinds[k].help);
+        for (unsigned i = 0; store_stat_get(s->store, i, &stat); i++) {
+            buf_appendf(out, "%s{operation=\"%s\"} ", kinds[k].name, stat.name);
+            if (k == 2)
+                buf_appendf(out, "%.6f\n", (double)stat.usec / 1e6);
+            else
+                buf_appendf(out, "%llu\n",
+                            (unsigned long long)(k == 0 ? stat.calls : stat.failures));
+        }
+    }
+}
+
+int metrics_write(struct server *s, struct buf *out)
+{
+    struct quota_counts q = quota_counts(s->quota);
+
+    head(out, "adit_build_info", "gauge", "The version that runs.");
+    buf_appendf(out, "adit_build_info{version=\"%s\"} 1\n", ADIT_VERSION);
+    one(out, "adit_workers", "gauge", "Event loops.", s->n_workers);
+    one(out, "adit_connections", "gauge",
+        "Connections that have not become a session of an agent or a person.", q.connections);
+    head(out, "adit_refused_total", "counter", "What a quota refused, by quota.");
+    buf_appendf(out, "adit_refused_total{quota=\"connections\"} %llu\n",
+                (unsigned long long)q.refused_full);
+    buf_appendf(out, "adit_refused_total{quota=\"connections_per_address\"} %llu\n",
+                (unsigned long long)q.refused_address);
+    buf_appendf(out, "adit_refused_total{quota=\"login_attempts\"} %lu\n", auth_refused(s->auth));
+    one(out, "adit_agents", "gauge", "Agents that are connected.", registry_len(s->registry));
+    one(out, "adit_withdrawals_total", "counter", "Times that a right was withdrawn.",
+        atomic_load(&s->withdrawals));
+    write_workers(s, out);
+    write_requests(s, out);
+    write_store(s, out);
+    return buf_room(out) == 0 ? -ENOBUFS : 0;
+}
