@@ -253,7 +253,7 @@ class Deployment:
         home.mkdir(parents=True)
         token_file = home / "token"
         token_file.touch(mode=0o600)
-        token_file.write_text(made["agents"][0]["token"] + "\n")
+        token_file.write_text(made["tokens"][0]["token"] + "\n")
         workspace = Workspace(name, owner, token_file, self)
         if agent:
             workspace.start_agent()
