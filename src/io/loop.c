@@ -69,6 +69,7 @@ struct loop *loop_new(void)
     pthread_mutex_init(&loop->post_lock, NULL);
     list_init(&loop->posted);
     list_init(&loop->deferred);
+    list_init(&loop->at_end);
     timer_heap_init(loop);
     return loop;
 }
@@ -127,6 +128,7 @@ struct loop *loop_free(struct loop *loop)
 {
     if (!loop)
         return NULL;
+    list_splice(&loop->deferred, &loop->at_end);
     for (int i = 0; i < LAST_TURNS && has_queued(loop); i++)
         loop_turn(loop, false);
 
@@ -189,6 +191,12 @@ void defer_schedule(struct loop *loop, struct defer *d)
         return;
     d->scheduled = true;
     list_append(&loop->deferred, &d->link);
+}
+
+void defer_to_end(struct loop *loop, struct defer *d)
+{
+    d->scheduled = true;
+    list_append(&loop->at_end, &d->link);
 }
 
 void defer_cancel(struct defer *d)

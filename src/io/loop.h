@@ -57,4 +57,6 @@ struct defer {
 };
 void defer_init(struct defer *d, loop_fn *fn, void *ud);
 void defer_schedule(struct loop *loop, struct defer *d);
+/* Calls it when the loop is freed, unless it was cancelled: for what outlives its owner. */
+void defer_to_end(struct loop *loop, struct defer *d);
 void defer_cancel(struct defer *d);

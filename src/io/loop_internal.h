@@ -33,6 +33,7 @@ struct loop {
     uv_idle_t no_wait; /* while it is started, libuv polls without waiting */
     struct timer_heap timers;
     struct list deferred;
+    struct list at_end;
     usec_t now; /* 0: to be read again */
     bool in_turn;
     bool fired; /* a timer, this turn */

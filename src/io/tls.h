@@ -8,7 +8,6 @@
 
 #include "base/err.h"
 
-struct loop;
 struct stream;
 
 /* One's own Ed25519 key pair with a self-signed certificate around it. */
@@ -61,14 +60,20 @@ typedef void tls_done_fn(struct stream *tls, int result, const struct err *err, 
 
 struct tls_start_options {
     bool server;
-    const char *host;          /* client: name for SNI and verification; NULL for peers */
-    const struct tls_pin *pin; /* peers: the key the other side must have */
+    const char *host;          /* client: name or address to verify, for SNI; NULL for peers */
+    const struct tls_pin *pin; /* peers: the key the other side must have (copied) */
     tls_done_fn *done;         /* never runs inside tls_start */
     void *ud;
 };
 /*
  * Starts a handshake over `next` (taken over). The caller bounds it in time. Freeing the stream
  * cancels it.
+ *
+ * The stream's shutdown sends close_notify and leaves `next` open. An end of `next` without
+ * close_notify is -ECONNRESET; -EKEYREJECTED from recv or send: the other side refused our
+ * certificate (in TLS 1.3 a client's handshake has succeeded by then). A stream that is freed
+ * after its shutdown stays without its owner until all is sent, at most 30 s; one that is freed
+ * without a shutdown leaves the other side with -ECONNRESET.
  */
 struct stream *tls_start(struct tls_context *ctx, struct stream *next,
                          const struct tls_start_options *options);
