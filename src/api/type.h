@@ -18,6 +18,7 @@ enum {
     API_JSON_MAX_LEN = 1 << 20, /* bytes of a message */
     API_DEPTH_MAX = 16,
     API_FIELD_ERRORS_MAX = 32,
+    API_STRINGS_ITEM_MAX_LEN = 512,
     API_LIST_MAX = 10000, /* members of an array where its field says nothing smaller */
 };
 
@@ -43,8 +44,9 @@ struct api_field;
 struct api_codec {
     /* 0, or -EINVAL with what is wrong, without the field's name. */
     int (*read)(const struct api_field *field, struct span text, void *dst, struct err *err);
-    /* Appends the text without quotes and escapes. */
+    /* Appends the text without quotes and escapes. 0 or -ENOBUFS. */
     int (*write)(const struct api_field *field, const void *src, struct buf *out);
+    bool is_text; /* the member is a char array: empty is its zero */
 };
 
 struct api_field {
