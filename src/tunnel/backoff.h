@@ -1,16 +1,19 @@
 #pragma once
 /*
- * How long to wait before the next attempt: exponential, 1 s to 30 s, with full jitter. Pure: time
- * and randomness are arguments.
+ * How long to wait before the next attempt: exponential with full jitter. The ceiling stays low for
+ * the first minute or so of an outage, because most outages are restarts and a person waits for
+ * the end of this one; then it grows to its most. Pure: time and randomness are arguments.
  */
 #include <stdint.h>
 
 #include "base/clock.h"
 
 enum {
+    BACKOFF_LEAST_MS = 100, /* jitter never goes below */
     BACKOFF_FIRST_MS = 1000,
+    BACKOFF_QUICK_MS = 2000, /* ceiling of the first BACKOFF_QUICK_TRIES attempts */
+    BACKOFF_QUICK_TRIES = 60,
     BACKOFF_MOST_MS = 30 * 1000,
-    BACKOFF_LEAST_MS = 100,        /* jitter never goes below */
     BACKOFF_STABLE_MS = 60 * 1000, /* a connection that held so long starts the count anew */
 };
 

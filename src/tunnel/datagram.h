@@ -34,12 +34,6 @@ struct datagram_channel *datagram_new(struct stream *channel,
                                       const struct datagram_options *options);
 /* One datagram of 0 to 65,507 bytes. 0; -EMSGSIZE; or the channel's failure. */
 int datagram_send(struct datagram_channel *d, const void *data, size_t len);
-/*
- * Stops and starts the reading: while stopped, what comes piles up in the channel's window and
- * then with the sender, who drops.
- */
-void datagram_pause(struct datagram_channel *d);
-void datagram_resume(struct datagram_channel *d);
 const struct datagram_stats *datagram_get_stats(const struct datagram_channel *d);
 /* Returns NULL; accepts NULL. Also inside its callbacks. */
 struct datagram_channel *datagram_free(struct datagram_channel *d);

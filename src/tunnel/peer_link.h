@@ -34,7 +34,7 @@ struct peer_link_options {
 struct peer_link *peer_link_new(struct loop *loop, const struct peer_link_options *options);
 /*
  * As tunnel_session_open(). While the session is away the open waits; then DIAL_UNAVAILABLE with
- * the reason why the session is away.
+ * the reason why the session is away. `early` is honoured while connected only.
  */
 struct channel_open *peer_link_open(struct peer_link *l, const struct channel_target *target,
                                     const struct channel_open_options *options);
