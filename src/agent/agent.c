@@ -1,0 +1,122 @@
+/*
+ * Wiring: one loop; a key pair that lives as long as the process; the link to the server; the
+ * peers. What the server asks goes to the peers' acceptor first and to the agent's own API then.
+ */
+#include "agent/agent.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "agent/peers.h"
+#include "agent/server_api.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "io/signal.h"
+#include "io/tls.h"
+#include "tunnel/agent_link.h"
+#include "tunnel/peer_acceptor.h"
+#include "tunnel/ws_carrier.h"
+
+struct agent_process {
+    struct loop *loop;
+    struct tls_identity *identity;
+    struct tls_context *peer_tls;
+    struct tls_context *server_tls;
+    struct ws_carrier *carrier;
+    struct agent_link *link;
+    struct peers *peers;
+    struct server_api *api;
+    struct signal_watch *signals[2];
+};
+
+static void requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
+{
+    struct agent_process *a = ud;
+    if (!peer_acceptor_handle(peers_acceptor(a->peers), rq))
+        server_api_handle(a->api, rq);
+}
+
+static void link_changed(struct agent_link *l, const struct link_status *status, void *ud)
+{
+    struct agent_process *a = ud;
+    switch (status->state) {
+    case LINK_CONNECTED:
+        log_info("connected to the server");
+        break;
+    case LINK_WAITING:
+        peer_acceptor_clear(peers_acceptor(a->peers));
+        log_warn("server away", LOG_STR("reason", status->reason ? status->reason->text : ""),
+                 LOG_INT("next_try_ms", status->next_try / USEC_PER_MSEC));
+        break;
+    case LINK_DENIED:
+        peer_acceptor_clear(peers_acceptor(a->peers));
+        log_error("the server refuses this agent",
+                  LOG_STR("reason", status->reason ? status->reason->text : ""),
+                  LOG_INT("next_try_ms", status->next_try / USEC_PER_MSEC));
+        break;
+    case LINK_CONNECTING:
+    case LINK_STATE_COUNT:
+        break;
+    }
+}
+
+static void signalled(int signum, void *ud)
+{
+    struct agent_process *a = ud;
+    log_info("stopping", LOG_INT("signal", signum));
+    loop_stop(a->loop);
+}
+
+static int start(struct agent_process *a, const struct agent_config *config, struct err *err)
+{
+    a->loop = loop_new();
+    a->identity = tls_identity_new();
+    int r = tls_context_peer(a->identity, &a->peer_tls, err);
+    if (r < 0)
+        return r;
+    const struct tls_client_options client = {0};
+    r = tls_context_client(&client, &a->server_tls, err);
+    if (r < 0)
+        return r;
+    const struct ws_carrier_options carrier = {
+        .server_url = config->server_url, .token = config->token, .tls = a->server_tls};
+    r = ws_carrier_for_agent(&carrier, &a->carrier, err);
+    if (r < 0)
+        return r;
+
+    a->peers = peers_new(a->loop, a->peer_tls);
+    a->api = server_api_new(a->loop, a->identity);
+    const struct agent_link_options link = {.opener = ws_carrier_opener(a->carrier),
+                                            .requested = requested,
+                                            .changed = link_changed,
+                                            .ud = a};
+    a->link = agent_link_new(a->loop, &link);
+    a->signals[0] = signal_watch_new(a->loop, SIGINT, signalled, a);
+    a->signals[1] = signal_watch_new(a->loop, SIGTERM, signalled, a);
+    return 0;
+}
+
+static void stop(struct agent_process *a)
+{
+    for (size_t i = 0; i < ARRAY_LEN(a->signals); i++)
+        signal_watch_free(a->signals[i]);
+    peers_free(a->peers);
+    server_api_free(a->api);
+    agent_link_free(a->link);
+    ws_carrier_free(a->carrier);
+    tls_context_unref(a->server_tls);
+    tls_context_unref(a->peer_tls);
+    tls_identity_free(a->identity);
+    loop_free(a->loop);
+}
+
+enum agent_exit agent_run(const struct agent_config *config, struct err *err)
+{
+    struct agent_process a = {0};
+    int r = start(&a, config, err);
+    if (r == 0)
+        loop_run(a.loop);
+    stop(&a);
+    return r == 0 ? AGENT_EXIT_SIGNAL : AGENT_EXIT_FAILED;
+}

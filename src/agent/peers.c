@@ -1,0 +1,233 @@
+/*
+ * Each request of a peer passes policy_check() under the grant as it is at that moment. When the
+ * server replaces a grant, every channel that is served is checked again and those that are no
+ * longer allowed end; when it withdraws the peer, or the grant expires, its sessions end.
+ */
+#include "agent/peers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/served.h"
+#include "api/peer.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "tunnel/listen_server.h"
+#include "tunnel/peer_acceptor.h"
+
+struct peers {
+    struct loop *loop;
+    struct peer_acceptor *acceptor;
+    struct list sessions;
+    size_t n_sessions;
+};
+
+struct peer_session {
+    struct list link;
+    struct peers *peers;
+    struct id peer;
+    struct tunnel_session *session;
+    struct grant grant;
+    struct timer expiry;
+    struct list served;
+};
+
+static int grant_parse(const char *json, struct grant *ret, struct err *err)
+{
+    struct api_grant msg;
+    struct api_problem problem = {0};
+    if (api_grant_read(span_of(json), API_LENIENT, &msg, &problem) < 0)
+        return err_set(err, -EINVAL, "%s", problem.message);
+    *ret = grant_copy(&msg.grant);
+    api_grant_release(&msg);
+    return 0;
+}
+
+static void session_end(struct peer_session *s)
+{
+    struct served *served, *next;
+    list_for_each_safe (served, next, &s->served, link)
+        served_end(served);
+    log_info("peer gone", LOG_STR("user", s->grant.user));
+    list_remove(&s->link);
+    s->peers->n_sessions--;
+    timer_cancel(&s->expiry);
+    tunnel_session_free(s->session);
+    grant_deinit(&s->grant);
+    free(s);
+}
+
+static void grant_expired(struct timer *t, void *ud)
+{
+    session_end(ud);
+}
+
+static void watch_expiry(struct peer_session *s)
+{
+    timer_cancel(&s->expiry);
+    if (!s->grant.expires_at)
+        return;
+    usec_t left = s->grant.expires_at - clock_realtime();
+    timer_start(&s->expiry, left > 0 ? left : 0);
+}
+
+static void serve(struct peer_session *s, struct channel_request *rq, enum channel_kind kind)
+{
+    switch (kind) {
+    case CHANNEL_TCP:
+    case CHANNEL_UNIX:
+        serve_stream(s->peers->loop, rq, &s->served);
+        return;
+    case CHANNEL_UDP:
+        serve_udp(s->peers->loop, rq, &s->served);
+        return;
+    case CHANNEL_LISTEN:
+        serve_listen(s->peers->loop, rq, &s->served);
+        return;
+    case CHANNEL_ACCEPT:
+        listen_server_take(rq);
+        return;
+    case CHANNEL_SSH:
+    case CHANNEL_PEER:
+    case CHANNEL_REQUEST:
+        break;
+    }
+    channel_refuse(rq, DIAL_UNSUPPORTED, NULL);
+}
+
+static void channel_requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
+{
+    struct peer_session *s = ud;
+    const struct channel_request_info *info = channel_request_info(rq);
+    if (info->kind == CHANNEL_REQUEST) {
+        channel_answer(rq, 404, NULL);
+        return;
+    }
+    struct channel_goal goal;
+    struct err err = ERR_INIT;
+    channel_goal_of(info, &goal);
+    enum dial_result result = policy_check(&s->grant, &goal, clock_realtime(), &err);
+    if (result != DIAL_OK) {
+        log_info("channel refused", LOG_STR("user", s->grant.user), LOG_STR("reason", err.text));
+        channel_refuse(rq, result, err.text);
+        return;
+    }
+    char text[GOAL_TEXT_SIZE];
+    log_debug("channel", LOG_STR("user", s->grant.user),
+              LOG_STR("kind", channel_kind_name(goal.kind)),
+              LOG_STR("target", channel_goal_text(&goal, text)));
+    serve(s, rq, info->kind);
+}
+
+static void session_ended(struct tunnel_session *session, int reason, const struct err *err,
+                          void *ud)
+{
+    session_end(ud);
+}
+
+static void peer_connected(struct tunnel_session *session, const struct id *peer, const char *json,
+                           void *ud)
+{
+    struct peers *p = ud;
+    struct grant grant;
+    if (grant_parse(json, &grant, NULL) < 0) {
+        tunnel_session_free(session);
+        return;
+    }
+    struct peer_session *s = new0(struct peer_session);
+    *s = (struct peer_session){.peers = p, .peer = *peer, .session = session, .grant = grant};
+    list_init(&s->served);
+    timer_init(&s->expiry, p->loop, grant_expired, s);
+    watch_expiry(s);
+    list_append(&p->sessions, &s->link);
+    p->n_sessions++;
+    tunnel_session_set_owner(session, channel_requested, session_ended, s);
+    log_info("peer connected", LOG_STR("user", grant.user));
+}
+
+static void drop_what_is_forbidden(struct peer_session *s)
+{
+    struct served *served, *next;
+    usec_t now = clock_realtime();
+    list_for_each_safe (served, next, &s->served, link) {
+        struct err err = ERR_INIT;
+        if (policy_check(&s->grant, &served->goal, now, &err) == DIAL_OK)
+            continue;
+        log_info("channel ended", LOG_STR("user", s->grant.user), LOG_STR("reason", err.text));
+        served_end(served);
+    }
+}
+
+static void peer_granted(const struct id *peer, const char *json, void *ud)
+{
+    struct peers *p = ud;
+    struct peer_session *s, *next;
+    list_for_each_safe (s, next, &p->sessions, link) {
+        struct grant grant;
+        if (!id_equal(&s->peer, peer) || grant_parse(json, &grant, NULL) < 0)
+            continue;
+        grant_deinit(&s->grant);
+        s->grant = grant;
+        watch_expiry(s);
+        drop_what_is_forbidden(s);
+    }
+}
+
+static void peer_withdrawn(const struct id *peer, void *ud)
+{
+    struct peers *p = ud;
+    struct peer_session *s, *next;
+    list_for_each_safe (s, next, &p->sessions, link)
+        if (id_equal(&s->peer, peer))
+            session_end(s);
+}
+
+static int check_grant(const char *json, struct err *err, void *ud)
+{
+    struct grant grant;
+    int r = grant_parse(json, &grant, err);
+    if (r == 0)
+        grant_deinit(&grant);
+    return r;
+}
+
+struct peers *peers_new(struct loop *loop, struct tls_context *tls)
+{
+    struct peers *p = new0(struct peers);
+    p->loop = loop;
+    list_init(&p->sessions);
+    const struct peer_acceptor_options options = {
+        .tls = tls,
+        .check_grant = check_grant,
+        .connected = peer_connected,
+        .granted = peer_granted,
+        .withdrawn = peer_withdrawn,
+        .ud = p,
+    };
+    p->acceptor = peer_acceptor_new(loop, &options);
+    return p;
+}
+
+struct peer_acceptor *peers_acceptor(struct peers *p)
+{
+    return p->acceptor;
+}
+
+size_t peers_count(const struct peers *p)
+{
+    return p->n_sessions;
+}
+
+struct peers *peers_free(struct peers *p)
+{
+    if (!p)
+        return NULL;
+    peer_acceptor_free(p->acceptor);
+    struct peer_session *s, *next;
+    list_for_each_safe (s, next, &p->sessions, link)
+        session_end(s);
+    free(p);
+    return NULL;
+}

@@ -1,0 +1,22 @@
+#pragma once
+/*
+ * The people (their command lines) that are connected to this agent: each session with its grant
+ * and the channels that are served for it.
+ */
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct loop;
+struct peer_acceptor;
+struct peers;
+struct tls_context;
+
+/* `tls`: from tls_context_peer(); referenced. */
+struct peers *peers_new(struct loop *loop, struct tls_context *tls);
+/* What announcements and peer channels of the server's session go to. */
+struct peer_acceptor *peers_acceptor(struct peers *p);
+/* Sessions that are open. */
+size_t peers_count(const struct peers *p);
+/* Ends all sessions. Returns NULL; accepts NULL. */
+struct peers *peers_free(struct peers *p);

@@ -1,0 +1,88 @@
+#include "agent/policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "proto/permit.h"
+
+void channel_goal_of(const struct channel_request_info *info, struct channel_goal *ret)
+{
+    *ret = (struct channel_goal){.kind = info->kind, .port = info->port};
+    str_copy(ret->host, sizeof(ret->host), info->host);
+    str_copy(ret->unix_path, sizeof(ret->unix_path), info->unix_path);
+}
+
+char *channel_goal_text(const struct channel_goal *goal, char dst[static GOAL_TEXT_SIZE])
+{
+    const char *prefix = goal->kind == CHANNEL_LISTEN ? "a listener on " : "";
+    if (goal->unix_path[0]) {
+        snprintf(dst, GOAL_TEXT_SIZE, "%s%s", prefix, goal->unix_path);
+    } else {
+        const char *host = goal->host[0] ? goal->host : "localhost";
+        bool v6 = span_find(span_of(host), ':') >= 0;
+        snprintf(dst, GOAL_TEXT_SIZE, "%s%s%s%s:%u", prefix, v6 ? "[" : "", host, v6 ? "]" : "",
+                 goal->port);
+    }
+    return dst;
+}
+
+static enum dial_result forbid(struct err *err, const struct channel_goal *goal, const char *rule)
+{
+    char text[GOAL_TEXT_SIZE];
+    err_set(err, -EACCES, "the workspace's template does not allow %s (%s)",
+            channel_goal_text(goal, text), rule);
+    return DIAL_FORBIDDEN;
+}
+
+static enum dial_result check_open(const struct forward_policy *policy,
+                                   const struct channel_goal *goal, struct err *err)
+{
+    if (!policy->local)
+        return forbid(err, goal, "forwarding.local is off");
+    if (!permit_any(policy->permit_open.items, policy->permit_open.len, span_of(goal->host),
+                    goal->port))
+        return forbid(err, goal, "forwarding.permit_open");
+    return DIAL_OK;
+}
+
+static enum dial_result check_listen(const struct forward_policy *policy,
+                                     const struct channel_goal *goal, struct err *err)
+{
+    if (!policy->remote)
+        return forbid(err, goal, "forwarding.remote is off");
+    if (goal->unix_path[0])
+        return policy->unix_sockets ? DIAL_OK : forbid(err, goal, "forwarding.unix is off");
+    if (!policy->public_listen && goal->host[0] && !host_is_loopback(span_of(goal->host)))
+        return forbid(err, goal, "forwarding.public_listen is off");
+    if (!permit_any(policy->permit_listen.items, policy->permit_listen.len, span_of(goal->host),
+                    goal->port))
+        return forbid(err, goal, "forwarding.permit_listen");
+    return DIAL_OK;
+}
+
+enum dial_result policy_check(const struct grant *grant, const struct channel_goal *goal,
+                              usec_t now, struct err *err)
+{
+    const struct forward_policy *policy = &grant->forwarding;
+    if (grant->expires_at && now >= grant->expires_at)
+        return forbid(err, goal, "the grant has expired");
+    switch (goal->kind) {
+    case CHANNEL_TCP:
+    case CHANNEL_UDP:
+        return check_open(policy, goal, err);
+    case CHANNEL_UNIX:
+        if (!policy->local)
+            return forbid(err, goal, "forwarding.local is off");
+        return policy->unix_sockets ? DIAL_OK : forbid(err, goal, "forwarding.unix is off");
+    case CHANNEL_LISTEN:
+        return check_listen(policy, goal, err);
+    case CHANNEL_ACCEPT: /* of a listener that was allowed */
+        return policy->remote ? DIAL_OK : forbid(err, goal, "forwarding.remote is off");
+    case CHANNEL_SSH:
+        return grant->ssh ? DIAL_OK : forbid(err, goal, "SSH is off");
+    case CHANNEL_PEER:
+    case CHANNEL_REQUEST:
+        break;
+    }
+    return forbid(err, goal, "not for peers");
+}

@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * A channel that the agent serves for a peer, from its request to its end. Each kind has a file
+ * (serve_*.c) that embeds this head; the peer's session holds the list.
+ */
+#include "agent/policy.h"
+#include "base/list.h"
+
+struct channel_request;
+struct loop;
+struct served;
+
+/* Ends it at once and frees it (it has left its list). Also while its request is not answered. */
+typedef void served_free_fn(struct served *s);
+
+struct served {
+    struct list link; /* in its session's list */
+    struct channel_goal goal;
+    served_free_fn *free;
+};
+
+/* Starts serving an allowed request, which is taken over; appends to `list`. */
+void serve_stream(struct loop *loop, struct channel_request *rq, struct list *list); /* TCP, Unix */
+void serve_udp(struct loop *loop, struct channel_request *rq, struct list *list);
+void serve_listen(struct loop *loop, struct channel_request *rq, struct list *list);
+
+/* Takes it out of its list and frees it. */
+void served_end(struct served *s);
