@@ -89,6 +89,7 @@ struct h2_limits {
     unsigned control_burst;   /* and at once; 2,000 */
     size_t window_max;        /* a channel's; 16 MiB */
     size_t memory_max;        /* see above; 24 MiB, at least 1 MiB */
+    usec_t stuck_limit;       /* see above; 30 s */
     unsigned hpack_table_len; /* either direction; 512 */
 };
 
