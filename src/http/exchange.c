@@ -299,7 +299,7 @@ static void all_ready(struct exchange *x, unsigned events, void *ud)
         return;
     }
     for (;;) {
-        const void *data;
+        const void *data = NULL;
         ssize_t n = exchange_peek(x, &data);
         if (n == -EAGAIN)
             return;

@@ -71,7 +71,7 @@ static void dial_and_wait(struct scene *s, const char *host, uint16_t port, usec
 static void a_numeric_address_connects(void **state)
 {
     struct scene *s = *state;
-    uint16_t port;
+    uint16_t port = 0;
     int fd = serve("127.0.0.1", 5, &port);
     dial_and_wait(s, "127.0.0.1", port, 0);
     assert_int_equal(s->outcome, DIAL_OUTCOME_OK);
@@ -82,7 +82,7 @@ static void a_numeric_address_connects(void **state)
 static void nothing_listening_is_a_refusal(void **state)
 {
     struct scene *s = *state;
-    uint16_t port;
+    uint16_t port = 0;
     char expected[100];
     int fd = serve("127.0.0.1", -1, &port); /* bound, so that nobody else takes it */
     dial_and_wait(s, "127.0.0.1", port, 0);
@@ -97,7 +97,7 @@ static void nothing_listening_is_a_refusal(void **state)
 static void the_loopback_address_falls_back_to_ipv6(void **state)
 {
     struct scene *s = *state;
-    uint16_t port;
+    uint16_t port = 0;
     int fd = serve("::1", 5, &port);
     if (fd < 0)
         return; /* a machine without IPv6 */
@@ -115,7 +115,7 @@ static void the_loopback_address_falls_back_to_ipv6(void **state)
 static void localhost_is_tried_on_ipv4_too(void **state)
 {
     struct scene *s = *state;
-    uint16_t port;
+    uint16_t port = 0;
     int fd = serve("127.0.0.1", 5, &port);
     static const char *const names[] = {"localhost", "LocalHost", "app.localhost", "localhost."};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -128,7 +128,7 @@ static void localhost_is_tried_on_ipv4_too(void **state)
 static void an_answer_that_does_not_come_is_a_time_out(void **state)
 {
     struct scene *s = *state;
-    uint16_t port;
+    uint16_t port = 0;
     int fd = serve("127.0.0.3", 0, &port), fill[4];
     struct addr addr;
     addr_from_ip("127.0.0.3", port, &addr);
@@ -209,7 +209,7 @@ static void a_cancelled_dial_is_silent(void **state)
 {
     struct scene *s = *state;
     struct dial_options options = {.done = dialled, .ud = s};
-    uint16_t port;
+    uint16_t port = 0;
     int fd = serve("127.0.0.1", 5, &port);
     dial_cancel(dial_tcp(s->loop, "127.0.0.1", port, &options));
     dial_cancel(dial_tcp(s->loop, "no such name", port, &options));

@@ -232,7 +232,7 @@ static int parse_port(struct parse *p, const struct field *f, bool allow_zero, u
 static int parse_range(struct parse *p, const struct field *f, struct range *ret)
 {
     struct span text = span_of(f->text);
-    unsigned first, last;
+    unsigned first = 0, last = 0;
     ptrdiff_t dash = looks_like_ports(f) ? span_find(text, '-') : -1;
     int r =
         parse_port_text(p, span_sub(text, 0, dash < 0 ? text.len : (size_t)dash), false, &first);

@@ -46,7 +46,7 @@ static const char *type_of(enum dial_result result)
 static int append_string(struct buf *dst, const char *text)
 {
     int r = buf_append_byte(dst, '"');
-    for (size_t i = 0; text[i] && i < PROXY_STATUS_DETAILS_SIZE - 1; i++) {
+    for (size_t i = 0; i < PROXY_STATUS_DETAILS_SIZE - 1 && text[i]; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c == '"' || c == '\\')
             r |= buf_append_byte(dst, '\\');

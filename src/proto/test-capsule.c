@@ -41,7 +41,7 @@ static void payloads_of_every_size_survive_a_round_trip(void **state)
 {
     static const size_t sizes[] = {0, 1, 62, 63, 64, 1400, 9000, 16382, 16383, 65507, 65527};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        _cleanup_(buf_deinit) struct buf wire = BUF_INIT(ROOM), out = BUF_INIT(100);
+        _cleanup_(buf_deinit) struct buf wire = BUF_INIT(ROOM);
         _cleanup_free_ char *payload = xmalloc(sizes[i] + 1);
         memset(payload, 'p', sizes[i] + 1);
         assert_int_equal(capsule_append_udp(&wire, payload, sizes[i]), 0);
