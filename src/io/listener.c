@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "io/bind_error.h"
 #include "io/fd_stream.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -120,29 +121,6 @@ static void accept_ready(unsigned events, void *ud)
     }
 }
 
-static int explain(struct err *err, int code, const struct addr *addr)
-{
-    char text[ADDR_TEXT_LEN];
-    addr_format(addr, text);
-    switch (code) {
-    case -EADDRINUSE:
-        return err_set(err, code, "%s is in use", text);
-    case -EADDRNOTAVAIL:
-        return err_set(err, code, "%s: this machine has no such address", text);
-    case -EAFNOSUPPORT:
-        return err_set(err, code, "%s: this machine has no %s", text,
-                       addr->sa.sa_family == AF_INET6 ? "IPv6" : "such protocol");
-    case -EACCES:
-        if (addr_port(addr))
-            return err_set(err, code, "%s: port %u needs root or CAP_NET_BIND_SERVICE", text,
-                           addr_port(addr));
-        break;
-    default:
-        break;
-    }
-    return err_sys(err, code, "cannot listen on %s", text);
-}
-
 /* Whether somebody accepts connections on the socket file: 1 or 0, or the error. */
 static int is_served(const struct addr *addr)
 {
@@ -243,7 +221,7 @@ int listener_open(struct loop *loop, const struct addr *addr,
     r = bind_and_listen(l);
     if (r < 0) {
         listener_close(l);
-        return explain(err, r, addr);
+        return bind_error_explain(err, r, addr);
     }
     l->watch = watch_new(loop, l->fd, accept_ready, l);
     apply_want(l);

@@ -143,6 +143,7 @@ struct loop *loop_free(struct loop *loop)
     timer_heap_deinit(loop);
     pthread_mutex_destroy(&loop->post_lock);
     free(loop->scratch);
+    free(loop->datagrams);
     free(loop);
     return NULL;
 }

@@ -41,6 +41,7 @@ struct loop {
     pthread_mutex_t post_lock;
     struct list posted;
     unsigned char *scratch;
+    unsigned char *datagrams; /* udp.c: room for a batch */
 };
 
 void timer_heap_init(struct loop *loop);

@@ -10,7 +10,7 @@
 /*
  * TCP: the socket whose local address is `peer` and whose peer is `local`.
  * 0; -ENOENT: no such socket (it has gone, or lives in another network namespace); other: the
- * question could not be asked.
+ * question could not be asked, or (-ENOTUNIQ) several users have a socket that fits.
  */
 int socket_owner_tcp(const struct addr *peer, const struct addr *local, uid_t *ret_uid);
 /* UDP: the socket bound to `peer` (also through a wildcard address). */
