@@ -124,8 +124,8 @@ static void half_a_request_ends_with_its_time(void **state)
 
 static void every_route_names_the_methods_it_takes(void **state)
 {
-    static const char *const methods[] = {"GET",   "POST",  "PUT",  "PATCH", "DELETE",
-                                          "TRACE", "BREW",  "HEAD", "PROPFIND"};
+    static const char *const methods[] = {"GET",   "POST", "PUT",  "PATCH",   "DELETE",
+                                          "TRACE", "BREW", "HEAD", "PROPFIND"};
     struct scene *s = *state;
 
     for (size_t r = 0; r < API_ROUTE_COUNT; r++)
@@ -163,10 +163,18 @@ static void other_paths_are_not_found(void **state)
         const char *path;
         unsigned status;
     } table[] = {
-        {"/api", 404},          {"/api/v1", 404},         {"/api/v1/", 404},
-        {"/api/v1/users/", 404}, {"/api/v1//users", 404}, {"/api/v2/users", 404},
-        {"/API/v1/users", 404}, {"/index.html", 404},     {"/%", 400},
-        {"/api/v1/users/..", 400}, {"/%2e%2e/etc/passwd", 400}, {"/api/v1/users/%00", 400},
+        {"/api", 404},
+        {"/api/v1", 404},
+        {"/api/v1/", 404},
+        {"/api/v1/users/", 404},
+        {"/api/v1//users", 404},
+        {"/api/v2/users", 404},
+        {"/API/v1/users", 404},
+        {"/index.html", 404},
+        {"/%", 400},
+        {"/api/v1/users/..", 400},
+        {"/%2e%2e/etc/passwd", 400},
+        {"/api/v1/users/%00", 400},
     };
     struct scene *s = *state;
 

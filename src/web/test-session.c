@@ -1,6 +1,6 @@
 #include "web/test_web.h"
 
-#define SETUP(name) "{\"name\":\"" name "\",\"password\":\"" PASSWORD "\"}"
+#define SETUP(name)           "{\"name\":\"" name "\",\"password\":\"" PASSWORD "\"}"
 #define LOGIN(name, password) "{\"user\":\"" name "\",\"password\":\"" password "\"}"
 
 /* The session cookie of the last answer, as a line of fields for ask(). */
@@ -140,15 +140,13 @@ static void a_new_password_needs_the_old_one_and_ends_other_sessions(void **stat
                          "{\"old_password\":\"wrong horse\",\"new_password\":\"battery staple\"}"),
                      403);
     assert_string_equal(got(s, "fields.0.field"), "old_password");
-    assert_int_equal(
-        ask(s, "PUT", "/api/v1/me/password", token,
-            "{\"old_password\":\"" PASSWORD "\",\"new_password\":\"aaaaaaaaaaaa\"}"),
-        400);
+    assert_int_equal(ask(s, "PUT", "/api/v1/me/password", token,
+                         "{\"old_password\":\"" PASSWORD "\",\"new_password\":\"aaaaaaaaaaaa\"}"),
+                     400);
     assert_string_equal(got(s, "fields.0.field"), "new_password");
-    assert_int_equal(
-        ask(s, "PUT", "/api/v1/me/password", token,
-            "{\"old_password\":\"" PASSWORD "\",\"new_password\":\"battery staple\"}"),
-        204);
+    assert_int_equal(ask(s, "PUT", "/api/v1/me/password", token,
+                         "{\"old_password\":\"" PASSWORD "\",\"new_password\":\"battery staple\"}"),
+                     204);
     assert_int_equal(s->n_withdrawals, 1);
     assert_false(id_is_zero(&s->withdrawn.user_id));
     assert_int_equal(ask(s, "GET", "/api/v1/me", other, NULL), 401);
@@ -231,8 +229,8 @@ static void another_sites_page_cannot_log_in_or_set_up(void **state)
 {
     struct scene *s = *state;
 
-    assert_int_equal(
-        ask(s, "POST", "/api/v1/setup", "Origin: http://evil.test\n", SETUP("eve")), 403);
+    assert_int_equal(ask(s, "POST", "/api/v1/setup", "Origin: http://evil.test\n", SETUP("eve")),
+                     403);
     assert_int_equal(ask(s, "POST", "/api/v1/setup", "Sec-Fetch-Site: cross-site\n", SETUP("eve")),
                      403);
     /* A name that was pointed at this server is no better (DNS rebinding). */

@@ -59,9 +59,9 @@ struct scene {
     unsigned n_withdrawals;
     struct web_withdrawal withdrawn; /* the last one */
     unsigned n_connects, n_relays;
-    struct id connected;         /* agent */
-    struct web_relay relay;      /* the last one; its grant is the scene's */
-    const char *ports_json;      /* the agent's answer; NULL: it is away */
+    struct id connected;    /* agent */
+    struct web_relay relay; /* the last one; its grant is the scene's */
+    const char *ports_json; /* the agent's answer; NULL: it is away */
     web_agent_answered_fn *answered;
     void *answered_ud;
 };
@@ -305,9 +305,11 @@ static inline unsigned ask(struct scene *s, const char *method, const char *path
 }
 
 /* ask() with a body made of a format. */
-__attribute__((format(printf, 5, 6))) static inline unsigned
-askf(struct scene *s, const char *method, const char *path, const char *credential,
-     const char *fmt, ...)
+__attribute__((format(printf, 5, 6))) static inline unsigned askf(struct scene *s,
+                                                                  const char *method,
+                                                                  const char *path,
+                                                                  const char *credential,
+                                                                  const char *fmt, ...)
 {
     struct buf body = BUF_INIT(65536);
     unsigned status;
@@ -357,15 +359,15 @@ static inline bool has_line(struct scene *s, const char *line)
 /* The first user, `ada`, an administrator. Returns the token. */
 static inline void make_first(struct scene *s, char ret_token[static TOKEN_TEXT_SIZE])
 {
-    assert_int_equal(ask(s, "POST", "/api/v1/setup", NULL,
-                         "{\"name\":\"ada\",\"password\":\"" PASSWORD "\"}"),
-                     201);
+    assert_int_equal(
+        ask(s, "POST", "/api/v1/setup", NULL, "{\"name\":\"ada\",\"password\":\"" PASSWORD "\"}"),
+        201);
     str_copy(ret_token, TOKEN_TEXT_SIZE, got(s, "token"));
 }
 
 /* A user, made by the administrator, logged in. */
-static inline void make_user(struct scene *s, const char *admin, const char *name,
-                             const char *role, char ret_token[static TOKEN_TEXT_SIZE])
+static inline void make_user(struct scene *s, const char *admin, const char *name, const char *role,
+                             char ret_token[static TOKEN_TEXT_SIZE])
 {
     assert_int_equal(askf(s, "POST", "/api/v1/users", admin,
                           "{\"name\":\"%s\",\"password\":\"" PASSWORD "\",\"role\":\"%s\"}", name,
