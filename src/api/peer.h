@@ -47,8 +47,8 @@ struct api_port {
 API_MESSAGE(port);
 
 /*
- * GET /agents/{id}/relay?pin=… (WebSocket): the query carries the pin of the caller's key, 43
- * characters of base64url; the agent's own is in the workspace's message.
+ * GET /agents/{id}/relay (WebSocket): the field Adit-Peer-Pin carries the pin of the caller's key,
+ * 43 characters of base64url; the answer's Adit-Agent-Pin that of the agent's.
  */
 enum { API_PIN_TEXT_LEN = 43 };
 

@@ -24,6 +24,8 @@
 #include "web/origin.h"
 #include "web/session_cookie.h"
 
+enum { PAGE_MAX = 1000 };
+
 /* ---- the end ---- */
 
 static struct exchange *finish(struct call *c)
@@ -142,7 +144,7 @@ bool call_page(struct call *c, struct store_page *ret)
     uint64_t limit;
     ssize_t len = query_get(c->x->query, "after", text, sizeof(text));
 
-    *ret = (struct store_page){0};
+    *ret = (struct store_page){.limit = PAGE_MAX};
     if (len != -ENOENT && (len < 0 || id_parse(span_of(text), &ret->after) < 0)) {
         call_fail(c, 400, "The query's \"after\" is not the id that an answer gave as \"next\".",
                   NULL);
@@ -151,7 +153,7 @@ bool call_page(struct call *c, struct store_page *ret)
     len = query_get(c->x->query, "limit", text, sizeof(text));
     if (len == -ENOENT)
         return true;
-    if (len < 0 || num_parse(span_of(text), 1, 1000, &limit) < 0) {
+    if (len < 0 || num_parse(span_of(text), 1, PAGE_MAX, &limit) < 0) {
         call_fail(c, 400, "The query's \"limit\" is not a number from 1 to 1000.", NULL);
         return false;
     }

@@ -53,7 +53,7 @@ struct loop *call_loop(const struct call *c);
 const char *call_param(const struct call *c, const char *name);
 /* A parameter that is the id of something; false: it cannot be one (then nothing has ended). */
 bool call_param_id(const struct call *c, const char *name, struct id *ret);
-/* `after` and `limit` of the query. False: they were wrong, and the call has ended. */
+/* `after` and `limit` (1-1000) of the query. False: they were wrong, and the call has ended. */
 bool call_page(struct call *c, struct store_page *ret);
 /* Zeroed memory that ends with the exchange; also kept as c->state. */
 void *call_state(struct call *c, size_t size);

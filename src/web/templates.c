@@ -7,8 +7,6 @@
 #include "web/handlers.h"
 #include "web/instance.h"
 
-enum { TEMPLATES_PAGE = 50 };
-
 /*
  * From the store's form. `yaml` stays the store's. A policy that cannot be read is a damaged
  * store: shown as the default would be wrong, so it fails.
@@ -64,8 +62,6 @@ void templates_list(struct call *c)
 
     if (!call_may(c, RIGHT_TEMPLATE_READ, NULL) || !call_page(c, &page))
         return;
-    if (page.limit == 0)
-        page.limit = TEMPLATES_PAGE;
     *(struct store_page *)call_state(c, sizeof(page)) = page;
     store_template_list(call_store(c), call_loop(c), page, on_list, c);
 }

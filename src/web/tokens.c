@@ -7,8 +7,6 @@
 #include "web/handlers.h"
 #include "web/instance.h"
 
-enum { TOKENS_PAGE = 100 };
-
 static struct right_object own(const struct call *c)
 {
     return (struct right_object){.owner_id = c->who.user_id, .owner = c->who.user};
@@ -38,8 +36,6 @@ void tokens_list(struct call *c)
 
     if (!call_may(c, RIGHT_TOKEN_LIST, &what) || !call_page(c, &page))
         return;
-    if (page.limit == 0)
-        page.limit = TOKENS_PAGE;
     *(struct store_page *)call_state(c, sizeof(page)) = page;
     store_token_list(call_store(c), call_loop(c), c->who.user_id, page, on_list, c);
 }

@@ -6,8 +6,6 @@
 #include "web/instance.h"
 #include "web/logins.h"
 
-enum { USERS_PAGE = 100 };
-
 static void answer_user(struct call *c, unsigned status, const struct user *user)
 {
     struct api_user msg = {.user = *user};
@@ -38,8 +36,6 @@ void users_list(struct call *c)
 
     if (!call_may(c, RIGHT_USER_LIST, NULL) || !call_page(c, &page))
         return;
-    if (page.limit == 0)
-        page.limit = USERS_PAGE;
     *(struct store_page *)call_state(c, sizeof(page)) = page;
     store_user_list(call_store(c), call_loop(c), page, on_list, c);
 }

@@ -1,5 +1,6 @@
 #include "web/workspaces.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,6 @@
 #include "store/user.h"
 #include "web/handlers.h"
 #include "web/instance.h"
-
-enum { WORKSPACES_PAGE = 100 };
 
 struct right_object workspaces_object(const struct workspace *ws)
 {
@@ -131,29 +130,53 @@ static void on_list(void *ud, int r, const struct store_workspace *list, size_t 
     free(msg.workspaces);
 }
 
-/* `?all=true`: everybody's. */
-static bool wants_all(const struct call *c)
+/* Zero `owner_id`: everybody's. */
+static void list(struct call *c, struct id owner_id)
 {
-    char text[8];
+    struct store_page page;
 
-    return query_get(c->x->query, "all", text, sizeof(text)) >= 0 && str_eq(text, "true");
+    if (!call_page(c, &page))
+        return;
+    *(struct store_page *)call_state(c, sizeof(page)) = page;
+    store_workspace_list(call_store(c), call_loop(c), owner_id, page, on_list, c);
+}
+
+static void on_list_owner(void *ud, int r, const struct user *user)
+{
+    struct call *c = ud;
+    struct right_object what = {0}; /* nobody's, which a stranger's name looks like */
+
+    if (r != STORE_OK && r != STORE_NOT_FOUND) {
+        call_store_failed(c, r);
+        return;
+    }
+    if (r == STORE_OK)
+        what = (struct right_object){.owner_id = user->id, .owner = user->name};
+    if (!call_may(c, RIGHT_WORKSPACE_LIST, &what))
+        return;
+    if (r == STORE_NOT_FOUND)
+        call_not_found(c);
+    else
+        list(c, user->id);
 }
 
 void workspaces_list(struct call *c)
 {
     struct right_object own = {.owner_id = c->who.user_id, .owner = c->who.user};
-    bool all = wants_all(c);
-    struct store_page page;
+    char all[8] = "", text[NAME_SIZE], name[NAME_SIZE];
+    ssize_t owner = query_get(c->x->query, "owner", text, sizeof(text));
 
-    if (!(all ? call_may(c, RIGHT_WORKSPACE_LIST_ALL, NULL)
-              : call_may(c, RIGHT_WORKSPACE_LIST, &own)) ||
-        !call_page(c, &page))
-        return;
-    if (page.limit == 0)
-        page.limit = WORKSPACES_PAGE;
-    *(struct store_page *)call_state(c, sizeof(page)) = page;
-    store_workspace_list(call_store(c), call_loop(c), all ? (struct id){0} : c->who.user_id, page,
-                         on_list, c);
+    if (query_get(c->x->query, "all", all, sizeof(all)) >= 0 && str_eq(all, "true")) {
+        if (call_may(c, RIGHT_WORKSPACE_LIST_ALL, NULL))
+            list(c, (struct id){0});
+    } else if (owner == -ENOENT) {
+        if (call_may(c, RIGHT_WORKSPACE_LIST, &own))
+            list(c, c->who.user_id);
+    } else if (owner < 0 || name_parse(NAME_USER, span_of(text), name, NULL) < 0) {
+        on_list_owner(c, STORE_NOT_FOUND, NULL);
+    } else {
+        store_user_get(call_store(c), call_loop(c), name, on_list_owner, c);
+    }
 }
 
 /* ---- create ---- */
