@@ -30,15 +30,16 @@ static inline struct log_field log_field_str(const char *key, const char *v)
 #define LOG_STR(k, v) log_field_str((k), (v))
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .num = (int64_t)(v)})
 
+/* The first field is empty and left out, so that an event may have none. */
 #define log_event(level, event, ...)                                                               \
     do {                                                                                           \
         if (log_enabled(level))                                                                    \
-            log_write(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});    \
+            log_write(level, event, (const struct log_field[]){{0}, ##__VA_ARGS__, {0}} + 1);      \
     } while (0)
-#define log_debug(event, ...) log_event(LOG_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(event, ...)  log_event(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(event, ...)  log_event(LOG_WARN, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_error(event, ...) log_event(LOG_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_debug(event, ...) log_event(LOG_DEBUG, event, ##__VA_ARGS__)
+#define log_info(event, ...)  log_event(LOG_INFO, event, ##__VA_ARGS__)
+#define log_warn(event, ...)  log_event(LOG_WARN, event, ##__VA_ARGS__)
+#define log_error(event, ...) log_event(LOG_ERROR, event, ##__VA_ARGS__)
 
 /* Set once at start, before threads. The default is text at LOG_WARN. */
 void log_setup(enum log_level least, enum log_format format);

@@ -10,28 +10,35 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 
-/* Runs `body` with standard error in a pipe and stores what it wrote. */
-#define CAPTURE(dst, body)                                                                         \
-    do {                                                                                           \
-        int ends_[2], saved_ = dup(STDERR_FILENO);                                                 \
-        assert_int_equal(pipe(ends_), 0);                                                          \
-        dup2(ends_[1], STDERR_FILENO);                                                             \
-        close(ends_[1]);                                                                           \
-        body;                                                                                      \
-        dup2(saved_, STDERR_FILENO);                                                               \
-        close(saved_);                                                                             \
-        ssize_t n_ = read(ends_[0], dst, sizeof(dst) - 1);                                         \
-        (dst)[n_ > 0 ? n_ : 0] = '\0';                                                             \
-        close(ends_[0]);                                                                           \
-    } while (0)
-
 static char line[65536];
+static int pipe_ends[2], saved_stderr;
+
+/* From here on standard error goes into a pipe. */
+static void capture(void)
+{
+    saved_stderr = dup(STDERR_FILENO);
+    assert_int_equal(pipe(pipe_ends), 0);
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[1]);
+}
+
+/* Ends that; what was written is in `line`. */
+static void captured(void)
+{
+    dup2(saved_stderr, STDERR_FILENO);
+    close(saved_stderr);
+    ssize_t n = read(pipe_ends[0], line, sizeof(line) - 1);
+    line[n > 0 ? n : 0] = '\0';
+    close(pipe_ends[0]);
+}
 
 static void text_lines_have_event_and_fields(void **state)
 {
     log_setup(LOG_INFO, LOG_FORMAT_TEXT);
-    CAPTURE(line, log_info("agent connected", LOG_STR("name", "main"), LOG_INT("n", -7),
-                           LOG_STR("text", "a b\"c"), LOG_STR("none", NULL)));
+    capture();
+    log_info("agent connected", LOG_STR("name", "main"), LOG_INT("n", -7),
+             LOG_STR("text", "a b\"c"), LOG_STR("none", NULL));
+    captured();
     assert_string_equal(line + sizeof("2026-01-31T12:34:56.789Z"),
                         "info  agent connected name=main n=-7 text=\"a b\\\"c\" none=\"\"\n");
 }
@@ -39,7 +46,9 @@ static void text_lines_have_event_and_fields(void **state)
 static void json_lines_are_json(void **state)
 {
     log_setup(LOG_INFO, LOG_FORMAT_JSON);
-    CAPTURE(line, log_warn("x \"y\"", LOG_STR("k", "v\\"), LOG_INT("n", 7)));
+    capture();
+    log_warn("x \"y\"", LOG_STR("k", "v\\"), LOG_INT("n", 7));
+    captured();
     const char *rest = strchr(line, ',');
     assert_non_null(rest);
     assert_string_equal(rest, ",\"level\":\"warn\",\"event\":\"x \\\"y\\\"\",\"k\":\"v\\\\\","
@@ -49,7 +58,9 @@ static void json_lines_are_json(void **state)
 static void strangers_cannot_forge_lines_or_reach_the_terminal(void **state)
 {
     log_setup(LOG_INFO, LOG_FORMAT_TEXT);
-    CAPTURE(line, log_info("x", LOG_STR("k", "a\nb\x1b[0m\x7f\xc2\x9b\xff\xc3\xa4")));
+    capture();
+    log_info("x", LOG_STR("k", "a\nb\x1b[0m\x7f\xc2\x9b\xff\xc3\xa4"));
+    captured();
     assert_non_null(strstr(line, " k=\"a\\u000ab\\u001b[0m\\u007f\\u009b\\ufffd\xc3\xa4\"\n"));
 }
 
@@ -58,15 +69,21 @@ static void long_values_are_cut_and_the_line_stays_whole(void **state)
     static char value[20000];
     memset(value, '\n', sizeof(value) - 1);
     log_setup(LOG_INFO, LOG_FORMAT_JSON);
-    CAPTURE(line, log_info("x", LOG_STR("a", "1"), LOG_STR("big", value), LOG_STR("b", "2")));
+    capture();
+    log_info("x", LOG_STR("a", "1"), LOG_STR("big", value), LOG_STR("b", "2"));
+    captured();
     assert_true(strlen(line) <= 4096);
     assert_true(span_ends(span_of(line), "\"a\":\"1\",\"b\":\"2\"}\n"));
 
     memset(value, 'v', sizeof(value) - 1);
-    CAPTURE(line, log_info("x", LOG_STR("big", value), LOG_STR("b", "2")));
+    capture();
+    log_info("x", LOG_STR("big", value), LOG_STR("b", "2"));
+    captured();
     assert_non_null(strstr(line, "vvv...\",\"b\":\"2\"}\n"));
     log_setup(LOG_INFO, LOG_FORMAT_TEXT);
-    CAPTURE(line, log_info("x", LOG_STR("big", value), LOG_STR("b", "2")));
+    capture();
+    log_info("x", LOG_STR("big", value), LOG_STR("b", "2"));
+    captured();
     assert_non_null(strstr(line, "vvv...\" b=2\n"));
 }
 
@@ -75,10 +92,10 @@ static void lower_levels_are_not_written(void **state)
     log_setup(LOG_WARN, LOG_FORMAT_TEXT);
     assert_false(log_enabled(LOG_INFO));
     assert_true(log_enabled(LOG_WARN));
-    CAPTURE(line, {
-        log_info("x");
-        log_error("y");
-    });
+    capture();
+    log_info("x");
+    log_error("y");
+    captured();
     assert_null(strstr(line, "info"));
     assert_non_null(strstr(line, "error y\n"));
 }
