@@ -219,36 +219,34 @@ static void a_long_spec_is_cut_but_the_reason_stays(void **state)
 static void two_listeners_never_share_address_and_port(void **state)
 {
     static const struct {
-        enum forward_flag flag1;
-        const char *spec1;
-        enum forward_flag flag2;
-        const char *spec2;
+        enum forward_flag flag1, flag2;
+        const char *spec1, *spec2;
         bool clash;
     } rows[] = {
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "80:81", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_UDP, "80", false},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_L, "80:db:81", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_D, "80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_R, "80:db:81", false},
-        {FORWARD_FLAG_R, "80:a:81", FORWARD_FLAG_R, "80", true},
-        {FORWARD_FLAG_R, "0:a:81", FORWARD_FLAG_R, "0:a:81", false},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "127.0.0.1:80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "[::1]:80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "localhost:80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "*:80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "0.0.0.0:80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "[::]:80", true},
-        {FORWARD_FLAG_TCP, "80", FORWARD_FLAG_TCP, "127.0.0.2:80", false},
-        {FORWARD_FLAG_TCP, "*:80", FORWARD_FLAG_TCP, "10.0.0.1:80", true},
-        {FORWARD_FLAG_TCP, "*:80", FORWARD_FLAG_TCP, "[fd00::1]:80", true},
-        {FORWARD_FLAG_TCP, "0.0.0.0:80", FORWARD_FLAG_TCP, "[::1]:80", false},
-        {FORWARD_FLAG_TCP, "[::]:80", FORWARD_FLAG_TCP, "127.0.0.1:80", false},
-        {FORWARD_FLAG_TCP, "[::1]:80", FORWARD_FLAG_TCP, "[0:0::1]:80", true},
-        {FORWARD_FLAG_TCP, "[::ffff:10.0.0.1]:80", FORWARD_FLAG_TCP, "10.0.0.1:80", true},
-        {FORWARD_FLAG_TCP, "10.0.0.1:80", FORWARD_FLAG_TCP, "10.0.0.2:80", false},
-        {FORWARD_FLAG_L, "/x:a:1", FORWARD_FLAG_L, "/x:/y", true},
-        {FORWARD_FLAG_L, "/x:a:1", FORWARD_FLAG_R, "/x:/y", false},
-        {FORWARD_FLAG_L, "/x:a:1", FORWARD_FLAG_L, "/y:a:1", false},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "80:81", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_UDP, "80", "80", false},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_L, "80", "80:db:81", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_D, "80", "80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_R, "80", "80:db:81", false},
+        {FORWARD_FLAG_R, FORWARD_FLAG_R, "80:a:81", "80", true},
+        {FORWARD_FLAG_R, FORWARD_FLAG_R, "0:a:81", "0:a:81", false},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "127.0.0.1:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "[::1]:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "localhost:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "*:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "0.0.0.0:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "[::]:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "80", "127.0.0.2:80", false},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "*:80", "10.0.0.1:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "*:80", "[fd00::1]:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "0.0.0.0:80", "[::1]:80", false},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "[::]:80", "127.0.0.1:80", false},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "[::1]:80", "[0:0::1]:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "[::ffff:10.0.0.1]:80", "10.0.0.1:80", true},
+        {FORWARD_FLAG_TCP, FORWARD_FLAG_TCP, "10.0.0.1:80", "10.0.0.2:80", false},
+        {FORWARD_FLAG_L, FORWARD_FLAG_L, "/x:a:1", "/x:/y", true},
+        {FORWARD_FLAG_L, FORWARD_FLAG_R, "/x:a:1", "/x:/y", false},
+        {FORWARD_FLAG_L, FORWARD_FLAG_L, "/x:a:1", "/y:a:1", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         _cleanup_(forward_set_deinit) struct forward_set set = FORWARD_SET_INIT;

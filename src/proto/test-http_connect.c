@@ -129,6 +129,11 @@ static void wrong_requests_are_refused(void **state)
     }
 }
 
+static void put(char *dst, struct span text)
+{
+    memcpy(dst, text.p, text.len);
+}
+
 static void a_head_has_a_ceiling(void **state)
 {
     static char in[HTTP_CONNECT_HEAD_MAX + 100] = "CONNECT a:80 HTTP/1.1\r\nX: ";
@@ -136,13 +141,13 @@ static void a_head_has_a_ceiling(void **state)
     struct http_connect h;
     size_t used, start = strlen(in);
     memset(in + start, 'x', sizeof(in) - start);
-    memcpy(in + HTTP_CONNECT_HEAD_MAX - 4, "\r\n\r\n", 4);
+    put(in + HTTP_CONNECT_HEAD_MAX - 4, SPAN("\r\n\r\n"));
     http_connect_init(&h);
     assert_int_equal(http_connect_feed(&h, in, HTTP_CONNECT_HEAD_MAX - 1, &used, &head), 0);
     assert_int_equal(http_connect_feed(&h, in, sizeof(in), &used, &head), 1);
     assert_int_equal(used, HTTP_CONNECT_HEAD_MAX);
 
-    memcpy(in + HTTP_CONNECT_HEAD_MAX - 4, "x\r\n\r\n", 5);
+    put(in + HTTP_CONNECT_HEAD_MAX - 4, SPAN("x\r\n\r\n"));
     http_connect_init(&h);
     assert_int_equal(http_connect_feed(&h, in, sizeof(in), &used, &head), -EPROTO);
     assert_int_equal(h.status, 431);

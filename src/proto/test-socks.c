@@ -163,11 +163,11 @@ static void datagrams_survive_a_round_trip(void **state)
         struct socks_datagram d;
         ssize_t n = socks_datagram_header(hosts[i], 53, packet);
         assert_true(n > 0);
-        memcpy(packet + n, "hello", 5);
+        memset(packet + n, 'h', 5);
         assert_int_equal(socks_datagram_parse(packet, (size_t)n + 5, &d), 0);
         assert_string_equal(d.host, hosts[i]);
         assert_int_equal(d.port, 53);
-        assert_true(span_is(d.payload, "hello"));
+        assert_true(span_is(d.payload, "hhhhh"));
         assert_int_equal(socks_datagram_parse(packet, (size_t)n, &d), 0);
         assert_int_equal(d.payload.len, 0);
         for (size_t cut = 0; cut < (size_t)n; cut++)
