@@ -8,11 +8,26 @@ void stream_init(struct stream *s, const struct stream_ops *ops, struct loop *lo
     *s = (struct stream){.ops = ops, .loop = loop};
 }
 
-void stream_report(struct stream *s, unsigned events)
+bool stream_report(struct stream *s, unsigned events)
 {
+    bool gone = false, *outer = s->gone;
     events &= s->wanted;
-    if (events && s->ready)
-        s->ready(s, events, s->ud);
+    if (!events || !s->ready)
+        return true;
+    s->gone = &gone;
+    s->ready(s, events, s->ud);
+    if (!gone)
+        s->gone = outer;
+    else if (outer)
+        *outer = true;
+    return !gone;
+}
+
+static void tell_gone(struct stream *s)
+{
+    if (s->gone)
+        *s->gone = true;
+    s->gone = NULL;
 }
 
 void stream_reap(struct stream *s, void (*release)(void *s))
@@ -82,6 +97,7 @@ int stream_detach(struct stream *s)
         if (!below->ops->detach)
             return -ENOTSUP;
     } while ((below = below->next));
+    tell_gone(s);
     s->ops->detach(s);
     return 0;
 }
@@ -96,6 +112,7 @@ struct stream *stream_free(struct stream *s)
     if (s) {
         s->ready = NULL;
         s->wanted = 0;
+        tell_gone(s);
         s->ops->free(s);
     }
     return NULL;

@@ -53,13 +53,17 @@ struct stream {
     stream_ready_fn *ready;
     void *ud;
     unsigned wanted;
+    bool *gone;        /* set when it is freed or detached inside stream_report() */
     struct defer reap; /* see stream_reap() */
 };
 
 /* For implementations. */
 void stream_init(struct stream *s, const struct stream_ops *ops, struct loop *loop);
-/* For implementations: calls the owner with those of `events` that are wanted, if any. */
-void stream_report(struct stream *s, unsigned events);
+/*
+ * For implementations: calls the owner with those of `events` that are wanted, if any. False: the
+ * stream was freed or handed to another thread meanwhile, and may not be touched any more.
+ */
+bool stream_report(struct stream *s, unsigned events);
 
 /*
  * For implementations: the last call of their `free`. `release(s)` frees the memory (NULL: it is
@@ -107,7 +111,8 @@ void stream_consume(struct stream *s, size_t len);
 
 /*
  * Moves a stream, with all its state and what lies below it, to another loop: detach on the old
- * loop's thread (nothing may be wanted), hand the pointer over, attach on the new one's.
+ * loop's thread (nothing may be wanted; inside the stream's own callback is fine), hand the
+ * pointer over, attach on the new one's.
  * -ENOTSUP for streams that belong to a session (HTTP/2 channels).
  */
 int stream_detach(struct stream *s);

@@ -33,8 +33,8 @@ static void kick(struct pair_end *e)
 static void report(void *ud)
 {
     struct pair_end *e = ud;
-    stream_report(&e->s, possible(e));
-    kick(e);
+    if (stream_report(&e->s, possible(e)))
+        kick(e);
 }
 
 static ssize_t pair_peek(struct stream *s, const void **ret_data)

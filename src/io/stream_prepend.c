@@ -34,9 +34,7 @@ static void apply_wants(struct prepend *p)
 static void report(void *ud)
 {
     struct prepend *p = ud;
-    if (p->data)
-        stream_report(&p->s, STREAM_READ);
-    if (p->s.next)
+    if (!p->data || stream_report(&p->s, STREAM_READ))
         apply_wants(p);
 }
 

@@ -185,8 +185,7 @@ out:
 
 static void tell(struct tls_stream *t, unsigned events)
 {
-    stream_report(&t->s, events);
-    if (t->s.next)
+    if (stream_report(&t->s, events))
         apply_wants(t);
 }
 
@@ -299,9 +298,13 @@ static void end_handshake(struct tls_stream *t, int result, const struct err *er
         t->more_inside = SSL_has_pending(t->ssl);
     if (t->shut && result == 0)
         flush(t);
+    bool gone = false;
+    t->s.gone = &gone;
     done(&t->s, result, err, ud);
-    if (t->s.next)
-        apply_wants(t);
+    if (gone)
+        return;
+    t->s.gone = NULL;
+    apply_wants(t);
 }
 
 static void keep_alpn(struct tls_stream *t)
