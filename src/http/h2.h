@@ -132,6 +132,21 @@ void h2_answer_and_free(struct stream *channel, unsigned status, const struct h2
                         size_t n_fields, const char *body);
 
 /*
+ * For owners that do not read yet: called once, in its own turn, when the channel has failed (was
+ * reset, or its session is over). NULL: no more.
+ */
+typedef void h2_failed_fn(struct stream *channel, int error, void *ud);
+void h2_on_failure(struct stream *channel, h2_failed_fn *failed, void *ud);
+/*
+ * Client, for those that hand a channel on before its answer came: called inside stream_free()
+ * instead of `answered`.
+ */
+typedef void h2_abandoned_fn(void *ud);
+void h2_on_abandon(struct stream *channel, h2_abandoned_fn *abandoned, void *ud);
+/* Resets a channel; recv (at once, dropping what came) and send give `error` from now on. */
+void h2_fail_channel(struct stream *channel, int error);
+
+/*
  * The session of a channel; NULL once that is over. For streams made by h2_request() or handed to
  * h2_requested_fn only.
  */

@@ -41,7 +41,8 @@ void h2_channel_kick(struct h2_channel *ch)
 {
     if (ch->owner_gone)
         return;
-    if (ch->head_ready || (ch->answered_fn && ch->error < 0) || (ch->s.wanted & possible(ch)))
+    if (ch->head_ready || ((ch->answered_fn || ch->failed_fn) && ch->error < 0) ||
+        (ch->s.wanted & possible(ch)))
         defer_schedule(ch->s.loop, &ch->report);
 }
 
@@ -99,8 +100,13 @@ static void deliver_head(struct h2_channel *ch)
 static void deliver_failure(struct h2_channel *ch)
 {
     h2_answered_fn *answered = ch->answered_fn;
+    h2_failed_fn *failed = ch->failed_fn;
     ch->answered_fn = NULL;
-    answered(&ch->s, ch->error, NULL, ch->answered_ud);
+    ch->failed_fn = NULL;
+    if (answered)
+        answered(&ch->s, ch->error, NULL, ch->answered_ud);
+    if (failed && !ch->owner_gone)
+        failed(&ch->s, ch->error, ch->failed_ud);
 }
 
 void h2_channel_report(struct h2_channel *ch)
@@ -109,7 +115,7 @@ void h2_channel_report(struct h2_channel *ch)
         return;
     if (ch->head_ready && ch->session)
         deliver_head(ch);
-    if (ch->answered_fn && ch->error < 0 && !ch->owner_gone)
+    if (ch->error < 0 && !ch->owner_gone)
         deliver_failure(ch);
     if (!ch->owner_gone)
         stream_report(&ch->s, possible(ch));
@@ -342,6 +348,8 @@ static void channel_free(struct stream *s)
     struct h2_channel *ch = channel_of(s);
     ch->owner_gone = true;
     ch->head_ready = false;
+    if (ch->answered_fn && ch->abandoned_fn)
+        ch->abandoned_fn(ch->abandoned_ud);
     ch->answered_fn = NULL;
     defer_cancel(&ch->report);
     drop_in(ch);
@@ -448,13 +456,38 @@ void h2_answer_and_free(struct stream *channel, unsigned status, const struct h2
     size_t len = body ? strlen(body) : 0;
     if (h2_answer(channel, status, fields, n_fields, len == 0) == 0 && len > 0) {
         struct h2_channel *ch = channel_of(channel);
-        if (len > ch->out_limit)
-            ch->out_limit = H2_OUT_LIMIT_MOST;
         /* A body that does not fit is cut by a reset, which tells the peer so. */
-        if (stream_send_bytes(channel, body, len) == (ssize_t)len)
+        if (buf_append(&ch->out, body, len) == 0) {
+            ch->session->queued += len;
             stream_shutdown(channel);
+        }
     }
     stream_free(channel);
+}
+
+void h2_on_failure(struct stream *channel, h2_failed_fn *failed, void *ud)
+{
+    struct h2_channel *ch = channel_of(channel);
+    ch->failed_fn = failed;
+    ch->failed_ud = ud;
+    h2_channel_kick(ch);
+}
+
+void h2_on_abandon(struct stream *channel, h2_abandoned_fn *abandoned, void *ud)
+{
+    struct h2_channel *ch = channel_of(channel);
+    ch->abandoned_fn = abandoned;
+    ch->abandoned_ud = ud;
+}
+
+void h2_fail_channel(struct stream *channel, int error)
+{
+    struct h2_channel *ch = channel_of(channel);
+    drop_in(ch);
+    ch->remote_ended = false;
+    ch->error = error;
+    h2_channel_reset(ch, NGHTTP2_CANCEL);
+    h2_channel_failed(ch, error);
 }
 
 struct h2 *h2_of_channel(const struct stream *channel)

@@ -47,6 +47,10 @@ struct h2_channel {
     unsigned n_fields;
     h2_answered_fn *answered_fn;
     void *answered_ud;
+    h2_failed_fn *failed_fn;
+    void *failed_ud;
+    h2_abandoned_fn *abandoned_fn;
+    void *abandoned_ud;
 
     struct buf in;  /* received */
     struct buf out; /* taken; the first in_flight bytes are in the session's output */
