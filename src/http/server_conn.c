@@ -132,6 +132,7 @@ static bool run_head(struct server_conn *c)
     if (r == 0)
         return false;
     if (r < 0) {
+        stream_shutdown(c->s);
         close_stream(c, r);
         return false;
     }
@@ -428,6 +429,8 @@ static void timed_out(struct timer *t, void *ud)
     } else if (c->state == CONN_HANDLE && c->out.out.len == 0 && !(c->x->want & STREAM_WRITE)) {
         server_exchange_body_timed_out(c->x);
     } else {
+        if (c->state == CONN_HEAD)
+            stream_shutdown(c->s);
         close_stream(c, -ETIMEDOUT);
         return;
     }

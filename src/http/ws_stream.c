@@ -119,8 +119,7 @@ static void below_ready(struct stream *next, unsigned events, void *ud)
     }
     if ((events & STREAM_WRITE) && flush(w) != -EAGAIN)
         report |= STREAM_WRITE;
-    stream_report(&w->s, report);
-    if (w->s.next && w->s.loop)
+    if (stream_report(&w->s, report))
         apply_wants(w);
 }
 
@@ -130,8 +129,7 @@ static void report(void *ud)
     unsigned events = may_read(w) ? STREAM_READ : 0;
     if (sending_is_over(w))
         events |= STREAM_WRITE;
-    stream_report(&w->s, events);
-    if (w->s.next && w->s.loop)
+    if (stream_report(&w->s, events))
         apply_wants(w);
 }
 
