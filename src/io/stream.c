@@ -14,6 +14,7 @@ bool stream_report(struct stream *s, unsigned events)
     events &= s->wanted;
     if (!events || !s->ready)
         return true;
+    /* cppcheck-suppress autoVariables ; it is taken back below */
     s->gone = &gone;
     s->ready(s, events, s->ud);
     if (!gone)

@@ -129,7 +129,7 @@ static void a_full_queue_drops_its_oldest(void **state)
     for (unsigned i = 0; i < 2000; i++)
         assert_int_equal(udp_send(sender.u, &i, sizeof(i), NULL), 0);
 
-    unsigned got[2000], n = 0;
+    unsigned got[2000] = {0}, n = 0;
     while (n == 0 || got[n - 1] != 1999) {
         ssize_t r = recv(fd, &got[n], sizeof(got[n]), 0);
         if (r < 0)

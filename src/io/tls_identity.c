@@ -31,7 +31,7 @@ static X509 *certificate_around(EVP_PKEY *key)
 {
     static const unsigned char name[] = "adit";
     X509 *cert = X509_new();
-    uint64_t serial;
+    uint64_t serial = 0;
     check(cert && RAND_bytes((unsigned char *)&serial, sizeof(serial)) == 1);
     X509_set_version(cert, X509_VERSION_3);
     ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial >> 1);

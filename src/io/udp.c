@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "base/list.h"
 #include "base/mem.h"
 #include "io/bind_error.h"
 #include "io/loop.h"
@@ -28,7 +27,7 @@ enum {
 };
 
 struct queued {
-    struct list link;
+    struct queued *next;
     struct addr to; /* len 0: the peer of a connected socket */
     size_t len;
     unsigned char data[];
@@ -41,7 +40,8 @@ struct udp {
     struct addr peer; /* len 0 unless connected */
     struct udp_options options;
     struct watch *watch;
-    struct list queue;
+    struct queued *oldest;
+    struct queued **newest; /* where the next is hung in */
     size_t queue_len;
     size_t queue_bytes;
     int late_error; /* found by a send, to be reported */
@@ -53,10 +53,12 @@ struct udp {
 /* False when the queue is empty. */
 static bool drop_oldest(struct udp *u)
 {
-    struct queued *q = list_first(&u->queue, struct queued, link);
+    struct queued *q = u->oldest;
     if (!q)
         return false;
-    list_remove(&q->link);
+    u->oldest = q->next;
+    if (!u->oldest)
+        u->newest = &u->oldest;
     u->queue_len--;
     u->queue_bytes -= q->len;
     free(q);
@@ -74,11 +76,13 @@ static void enqueue(struct udp *u, const void *data, size_t len, const struct ad
         if (!drop_oldest(u))
             break;
     struct queued *q = xmalloc(sizeof(*q) + len);
+    q->next = NULL;
     q->to = to ? *to : (struct addr){0};
     q->len = len;
     if (len)
         memcpy(q->data, data, len);
-    list_append(&u->queue, &q->link);
+    *u->newest = q;
+    u->newest = &q->next;
     u->queue_len++;
     u->queue_bytes += len;
     apply_want(u);
@@ -140,11 +144,8 @@ static void flush_queue(struct udp *u)
 {
     struct mmsghdr msgs[BATCH] = {0};
     struct iovec iov[BATCH];
-    struct queued *q, *next;
     unsigned n = 0;
-    list_for_each_safe (q, next, &u->queue, link) {
-        if (n == BATCH)
-            break;
+    for (struct queued *q = u->oldest; q && n < BATCH; q = q->next) {
         iov[n] = (struct iovec){q->data, q->len};
         msgs[n].msg_hdr = (struct msghdr){.msg_iov = &iov[n], .msg_iovlen = 1};
         if (q->to.len) {
@@ -215,10 +216,12 @@ static void set_buffer(int fd, int forced, int polite)
         setsockopt(fd, SOL_SOCKET, polite, &len, sizeof(len));
 }
 
-static int open_socket(struct udp *u, const struct addr *bind_to, const struct addr *connect_to)
+typedef int attach_fn(int fd, const struct sockaddr *addr, socklen_t len);
+
+static int open_socket(struct udp *u, const struct addr *addr, attach_fn *bind_or_connect)
 {
     int on = 1;
-    int family = bind_to ? bind_to->sa.sa_family : connect_to->sa.sa_family;
+    int family = addr->sa.sa_family;
     u->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (u->fd < 0)
         return -errno;
@@ -226,25 +229,23 @@ static int open_socket(struct udp *u, const struct addr *bind_to, const struct a
         return -errno;
     set_buffer(u->fd, SO_RCVBUFFORCE, SO_RCVBUF);
     set_buffer(u->fd, SO_SNDBUFFORCE, SO_SNDBUF);
-    if (bind_to && bind(u->fd, &bind_to->sa, bind_to->len) < 0)
-        return -errno;
-    if (connect_to && connect(u->fd, &connect_to->sa, connect_to->len) < 0)
+    if (bind_or_connect(u->fd, &addr->sa, addr->len) < 0)
         return -errno;
     return addr_of_socket(u->fd, &u->addr);
 }
 
-static int udp_open(struct loop *loop, const struct addr *bind_to, const struct addr *connect_to,
+static int udp_open(struct loop *loop, const struct addr *addr, attach_fn *bind_or_connect,
                     const struct udp_options *options, struct udp **ret)
 {
     struct udp *u = new0(struct udp);
     u->loop = loop;
     u->options = *options;
-    if (connect_to)
-        u->peer = *connect_to;
-    list_init(&u->queue);
+    if (bind_or_connect == connect)
+        u->peer = *addr;
+    u->newest = &u->oldest;
     defer_init(&u->report, report_late, u);
     defer_init(&u->reap, free, u);
-    int r = open_socket(u, bind_to, connect_to);
+    int r = open_socket(u, addr, bind_or_connect);
     if (r < 0) {
         udp_close(u);
         return r;
@@ -258,7 +259,7 @@ static int udp_open(struct loop *loop, const struct addr *bind_to, const struct 
 int udp_bind(struct loop *loop, const struct addr *addr, const struct udp_options *options,
              struct udp **ret, struct err *err)
 {
-    int r = udp_open(loop, addr, NULL, options, ret);
+    int r = udp_open(loop, addr, bind, options, ret);
     return r < 0 ? bind_error_explain(err, r, addr) : 0;
 }
 
@@ -266,7 +267,7 @@ int udp_connect(struct loop *loop, const struct addr *peer, const struct udp_opt
                 struct udp **ret, struct err *err)
 {
     char text[ADDR_TEXT_LEN];
-    int r = udp_open(loop, NULL, peer, options, ret);
+    int r = udp_open(loop, peer, connect, options, ret);
     return r < 0 ? err_sys(err, r, "cannot send to %s", addr_format(peer, text)) : 0;
 }
 
