@@ -1,0 +1,642 @@
+/*
+ * A whole server with two workers, in this process: agents connect, people open relays across
+ * workers, rights are withdrawn, and all ends in order. To be run under TSan, too.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "http/client_request.h"
+#include "http/ws_handshake.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "io/timer.h"
+#include "server/config.h"
+#include "tunnel/agent_link.h"
+#include "tunnel/ws_carrier.h"
+
+enum { AGENTS = 6, ROUNDS = 4, TEXT_MAX = 65536 };
+
+#define PASSWORD "correct horse"
+
+struct scene {
+    char dir[64];
+    char ready[96];
+    char url[64];
+    struct server_config *config;
+    pthread_t thread;
+    int result;
+    struct loop *loop;
+    char token[64];
+    /* the last answer */
+    bool done;
+    unsigned status;
+    char reason[64]; /* Adit-Reason */
+    json_t *json;
+};
+
+/* ---- the server ---- */
+
+static char *no_env(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static void *run_server(void *ud)
+{
+    struct scene *s = ud;
+    struct err err = ERR_INIT;
+
+    s->result = server_run(s->config, &err);
+    if (s->result < 0)
+        fprintf(stderr, "server: %s\n", err.text);
+    return NULL;
+}
+
+static void start_server(struct scene *s)
+{
+    char data[96], ready[128], line[256];
+    char *args[] = {"--listen=127.0.0.1:0", "--workers=2", "--drain-timeout=1s",
+                    "--log-level=error",    data,          ready};
+    struct err err = ERR_INIT;
+    FILE *in = NULL;
+
+    snprintf(data, sizeof(data), "--data-dir=%s/data", s->dir);
+    snprintf(ready, sizeof(ready), "--ready-file=%s", s->ready);
+    if (server_config_load(ARRAY_LEN(args), args, no_env, &s->config, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(pthread_create(&s->thread, NULL, run_server, s), 0);
+    while (!(in = fopen(s->ready, "r")))
+        usleep(1000); /* the file is the event: it appears as a whole */
+    assert_non_null(fgets(line, sizeof(line), in));
+    fclose(in);
+    assert_int_equal(sscanf(line, "{\"url\": \"%63[^\"]\"", s->url), 1);
+}
+
+static void stop_server(struct scene *s)
+{
+    kill(getpid(), SIGTERM);
+    pthread_join(s->thread, NULL);
+    assert_int_equal(s->result, 0);
+    s->config = server_config_free(s->config);
+    assert_int_not_equal(access(s->ready, F_OK), 0);
+}
+
+/* ---- HTTP ---- */
+
+static void on_answer(int result, const struct client_result *answer, const struct err *err,
+                      void *ud)
+{
+    struct scene *s = ud;
+
+    if (result < 0)
+        fail_msg("%s", err->text);
+    s->done = true;
+    s->status = answer->status;
+    str_copy_span(s->reason, sizeof(s->reason), headers_get(&answer->headers, "Adit-Reason"));
+    s->json = json_loadb(answer->body.p, answer->body.len, 0, NULL);
+}
+
+static void wait_until(struct scene *s, const bool *done)
+{
+    while (!*done)
+        loop_turn(s->loop, true);
+}
+
+static unsigned ask(struct scene *s, const char *method, const char *path, const char *body)
+{
+    char url[256];
+    struct arena arena;
+    struct headers fields;
+    struct client_request *rq;
+    struct err err = ERR_INIT;
+
+    arena_init(&arena, 65536);
+    headers_init(&fields, &arena, 0, 0);
+    if (s->token[0])
+        headers_addf(&fields, "Authorization", "Bearer %s", s->token);
+    if (body)
+        headers_add(&fields, "Content-Type", "application/json");
+    snprintf(url, sizeof(url), "%s%s", s->url, path);
+    json_decref(s->json);
+    s->json = NULL;
+    s->done = false;
+    if (client_request_start(s->loop,
+                             &(struct client_request_options){.method = method,
+                                                              .url = url,
+                                                              .headers = &fields,
+                                                              .body = body,
+                                                              .body_len = body ? strlen(body) : 0,
+                                                              .proxy = "",
+                                                              .done = on_answer,
+                                                              .ud = s},
+                             &rq, &err) < 0)
+        fail_msg("%s", err.text);
+    wait_until(s, &s->done);
+    arena_deinit(&arena);
+    return s->status;
+}
+
+static const char *got(struct scene *s, const char *a, const char *b)
+{
+    json_t *at = json_object_get(s->json, a);
+
+    if (b)
+        at = json_object_get(json_is_array(at) ? json_array_get(at, 0) : at, b);
+    return json_is_string(at) ? json_string_value(at) : "";
+}
+
+/* ---- an agent that echoes ---- */
+
+struct fake_agent {
+    struct scene *s;
+    char name[16];
+    struct id id;
+    struct secret *token;
+    struct ws_carrier *carrier;
+    struct agent_link *link;
+    struct stream *peers[16];
+    size_t n_peers;
+    unsigned n_withdrawn;
+    bool refuse;
+    bool silent;
+};
+
+static void on_peer_ready(struct stream *peer, unsigned events, void *ud)
+{
+    char data[4096];
+    ssize_t n;
+
+    (void)events;
+    (void)ud;
+    while ((n = stream_recv(peer, data, sizeof(data))) > 0)
+        assert_int_equal(stream_send_bytes(peer, data, (size_t)n), n);
+    stream_want(peer, n == -EAGAIN ? STREAM_READ : 0);
+}
+
+static void on_requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
+{
+    static const char info[] = "{\"pin\":\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\","
+                               "\"version\":\"9.9\",\"os\":\"Linux\",\"arch\":\"x\","
+                               "\"hostname\":\"h\"}";
+    struct fake_agent *a = ud;
+    const struct channel_request_info *i = channel_request_info(rq);
+
+    (void)session;
+    if (i->kind == CHANNEL_PEER) {
+        struct stream *peer = channel_accept(rq);
+        a->peers[a->n_peers++] = peer;
+        stream_set_ready(peer, on_peer_ready, a);
+        stream_want(peer, STREAM_READ);
+    } else if (str_eq(i->path, "/info")) {
+        if (!a->silent)
+            channel_answer(rq, 200, info);
+    } else if (str_eq(i->path, "/ports")) {
+        channel_answer(rq, 200, "{\"ports\":[]}");
+    } else if (str_eq(i->path, "/peers")) {
+        channel_answer(rq, a->refuse ? 403 : 200, "{}");
+    } else if (str_eq(i->method, "DELETE")) {
+        a->n_withdrawn++;
+        channel_answer(rq, 200, "{}");
+    } else {
+        channel_answer(rq, 404, NULL);
+    }
+}
+
+static void on_link_changed(struct agent_link *l, const struct link_status *status, void *ud)
+{
+    (void)l;
+    (void)status;
+    (void)ud;
+}
+
+static const char *status_of(struct scene *s, const struct fake_agent *a)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/api/v1/workspaces/ada/%s", a->name);
+    assert_int_equal(ask(s, "GET", path, NULL), 200);
+    return got(s, "agents", "status");
+}
+
+static void agent_start(struct fake_agent *a)
+{
+    struct err err = ERR_INIT;
+
+    if (ws_carrier_for_agent(
+            &(struct ws_carrier_options){.server_url = a->s->url, .token = a->token}, &a->carrier,
+            &err) < 0)
+        fail_msg("%s", err.text);
+    a->link = agent_link_new(a->s->loop,
+                             &(struct agent_link_options){.opener = ws_carrier_opener(a->carrier),
+                                                          .requested = on_requested,
+                                                          .changed = on_link_changed,
+                                                          .ud = a});
+}
+
+/* A workspace with one agent, started. */
+static void agent_make(struct scene *s, struct fake_agent *a, unsigned number)
+{
+    char body[64];
+    json_t *agent;
+
+    *a = (struct fake_agent){.s = s};
+    snprintf(a->name, sizeof(a->name), "ws%u", number);
+    snprintf(body, sizeof(body), "{\"name\":\"%s\"}", a->name);
+    assert_int_equal(ask(s, "POST", "/api/v1/workspaces", body), 201);
+    agent = json_array_get(json_object_get(json_object_get(s->json, "workspace"), "agents"), 0);
+    assert_int_equal(id_parse(span_of(json_string_value(json_object_get(agent, "id"))), &a->id), 0);
+    a->token = secret_new(got(s, "tokens", "token"), strlen(got(s, "tokens", "token")));
+    agent_start(a);
+}
+
+static void agent_wait(struct fake_agent *a)
+{
+    while (!str_eq(status_of(a->s, a), "connected"))
+        ;
+}
+
+static void agent_stop(struct fake_agent *a)
+{
+    a->link = agent_link_free(a->link);
+    for (size_t i = 0; i < a->n_peers; i++)
+        a->peers[i] = stream_free(a->peers[i]);
+    a->n_peers = 0;
+    a->carrier = ws_carrier_free(a->carrier);
+}
+
+static void agent_end(struct fake_agent *a)
+{
+    agent_stop(a);
+    a->token = secret_free(a->token);
+}
+
+/* ---- a person ---- */
+
+struct person {
+    struct scene *s;
+    bool done;
+    int result;
+    unsigned status;
+    char reason[64];
+    struct stream *stream;
+    bool ended;
+    struct buf got;
+};
+
+static void on_dialled(int result, struct stream *stream, const struct client_result *answer,
+                       const struct err *err, void *ud)
+{
+    struct person *p = ud;
+
+    (void)err;
+    p->done = true;
+    p->result = result;
+    p->stream = stream;
+    if (answer) {
+        p->status = answer->status;
+        str_copy_span(p->reason, sizeof(p->reason), headers_get(&answer->headers, "Adit-Reason"));
+    }
+}
+
+static struct person *person_dial(struct scene *s, const struct fake_agent *a)
+{
+    struct person *p = new0(struct person);
+    char id[ID_TEXT_SIZE], url[256];
+    struct arena arena;
+    struct headers fields;
+    struct ws_dial *dial;
+    struct err err = ERR_INIT;
+
+    p->s = s;
+    buf_init(&p->got, TEXT_MAX);
+    arena_init(&arena, 65536);
+    headers_init(&fields, &arena, 0, 0);
+    headers_addf(&fields, "Authorization", "Bearer %s", s->token);
+    headers_add(&fields, "Adit-Peer-Pin", "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU");
+    snprintf(url, sizeof(url), "%s/api/v1/agents/%s/relay", s->url, id_format(&a->id, id));
+    if (ws_dial_start(s->loop,
+                      &(struct ws_dial_options){
+                          .url = url, .headers = &fields, .proxy = "", .done = on_dialled, .ud = p},
+                      &dial, &err) < 0)
+        fail_msg("%s", err.text);
+    arena_deinit(&arena);
+    return p;
+}
+
+static void on_person_ready(struct stream *stream, unsigned events, void *ud)
+{
+    struct person *p = ud;
+    ssize_t n;
+
+    (void)events;
+    while ((n = stream_recv(stream, buf_reserve(&p->got, 4096), 4096)) > 0)
+        buf_commit(&p->got, (size_t)n);
+    p->ended = n != -EAGAIN;
+    stream_want(stream, p->ended ? 0 : STREAM_READ);
+}
+
+static struct person *person_open(struct scene *s, const struct fake_agent *a)
+{
+    struct person *p = person_dial(s, a);
+
+    wait_until(s, &p->done);
+    if (p->stream) {
+        stream_set_ready(p->stream, on_person_ready, p);
+        stream_want(p->stream, STREAM_READ);
+    }
+    return p;
+}
+
+static void expect_echo(struct person *p, const char *text)
+{
+    size_t len = strlen(text);
+
+    buf_clear(&p->got);
+    assert_int_equal(stream_send_bytes(p->stream, text, len), len);
+    while (p->got.len < len && !p->ended)
+        loop_turn(p->s->loop, true);
+    assert_string_equal(buf_cstr(&p->got), text);
+}
+
+static void person_free(struct person *p)
+{
+    stream_free(p->stream);
+    buf_deinit(&p->got);
+    free(p);
+}
+
+static void expect_ends_within(struct person *p, usec_t limit)
+{
+    usec_t since = clock_monotonic();
+
+    wait_until(p->s, &p->ended);
+    assert_true(clock_monotonic() - since < limit);
+}
+
+/* ---- set-up ---- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static int set_up(void **state)
+{
+    struct scene *s = new0(struct scene);
+
+    str_copy(s->dir, sizeof(s->dir), "/tmp/adit-live-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    snprintf(s->ready, sizeof(s->ready), "%s/ready.json", s->dir);
+    s->loop = loop_new();
+    start_server(s);
+    assert_int_equal(
+        ask(s, "POST", "/api/v1/setup", "{\"name\":\"ada\",\"password\":\"" PASSWORD "\"}"), 201);
+    str_copy(s->token, sizeof(s->token), got(s, "token", NULL));
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+
+    if (s->config)
+        stop_server(s);
+    json_decref(s->json);
+    loop_free(s->loop);
+    nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(s);
+    return 0;
+}
+
+/* ---- tests ---- */
+
+/* Connections fall on either worker by the kernel's hash, so that many of them cross over. */
+static void bytes_flow_whichever_worker_has_the_agent(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent agents[AGENTS];
+    struct person *people[AGENTS][ROUNDS];
+
+    for (unsigned i = 0; i < AGENTS; i++)
+        agent_make(s, &agents[i], i);
+    for (unsigned i = 0; i < AGENTS; i++) {
+        agent_wait(&agents[i]);
+        for (unsigned j = 0; j < ROUNDS; j++) {
+            people[i][j] = person_open(s, &agents[i]);
+            assert_int_equal(people[i][j]->result, 0);
+            expect_echo(people[i][j], "through the adit");
+        }
+    }
+    for (unsigned i = 0; i < AGENTS; i++) {
+        for (unsigned j = 0; j < ROUNDS; j++) {
+            expect_echo(people[i][j], "and again");
+            person_free(people[i][j]);
+        }
+        assert_int_equal(agents[i].n_peers, ROUNDS);
+        agent_end(&agents[i]);
+    }
+}
+
+static void ports_are_asked_for_across_workers(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+    char path[128];
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    snprintf(path, sizeof(path), "/api/v1/workspaces/ada/%s/agents/main/ports", a.name);
+    for (unsigned i = 0; i < 2 * ROUNDS; i++)
+        assert_int_equal(ask(s, "GET", path, NULL), 200);
+    agent_end(&a);
+    while (str_eq(status_of(s, &a), "connected"))
+        ;
+    assert_string_equal(got(s, "agents", "status"), "away");
+    assert_int_equal(ask(s, "GET", path, NULL), 503);
+    assert_string_equal(s->reason, "agent-away");
+}
+
+static void deleting_the_workspace_ends_its_relays_within_two_seconds(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a, b;
+    struct person *p[ROUNDS], *other;
+    char path[128];
+
+    agent_make(s, &a, 0);
+    agent_make(s, &b, 1);
+    agent_wait(&a);
+    agent_wait(&b);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        p[i] = person_open(s, &a);
+        expect_echo(p[i], "alive");
+    }
+    other = person_open(s, &b);
+    snprintf(path, sizeof(path), "/api/v1/workspaces/ada/%s", a.name);
+    assert_int_equal(ask(s, "DELETE", path, NULL), 204);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        expect_ends_within(p[i], 2 * USEC_PER_SEC);
+        person_free(p[i]);
+    }
+    expect_echo(other, "still here");
+    person_free(other);
+    agent_end(&a);
+    agent_end(&b);
+}
+
+static void logging_out_ends_the_relays_of_that_session(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+    struct person *p, *other;
+    char first[64];
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    other = person_open(s, &a);
+    str_copy(first, sizeof(first), s->token);
+    assert_int_equal(
+        ask(s, "POST", "/api/v1/login", "{\"user\":\"ada\",\"password\":\"" PASSWORD "\"}"), 200);
+    str_copy(s->token, sizeof(s->token), got(s, "token", NULL));
+    p = person_open(s, &a);
+    expect_echo(p, "alive");
+    assert_int_equal(ask(s, "POST", "/api/v1/logout", NULL), 204);
+    expect_ends_within(p, 2 * USEC_PER_SEC);
+    while (a.n_withdrawn == 0)
+        loop_turn(s->loop, true);
+    expect_echo(other, "another session");
+    str_copy(s->token, sizeof(s->token), first);
+    person_free(p);
+    person_free(other);
+    agent_end(&a);
+}
+
+static void an_agent_that_comes_again_replaces_itself(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a, again;
+    struct person *p, *q;
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    p = person_open(s, &a);
+    expect_echo(p, "first");
+    again = a;
+    again.n_peers = 0;
+    again.token = secret_new(a.token->text, a.token->len);
+    agent_start(&again);
+    expect_ends_within(p, 5 * USEC_PER_SEC);
+    agent_stop(&a); /* before it comes back in its turn */
+    agent_wait(&again);
+    q = person_open(s, &again);
+    assert_int_equal(q->result, 0);
+    expect_echo(q, "second");
+    person_free(p);
+    person_free(q);
+    agent_end(&a);
+    agent_end(&again);
+}
+
+static void what_passes_by_itself_is_said_so(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+    struct person *p;
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    a.refuse = true;
+    p = person_open(s, &a);
+    assert_int_equal(p->status, 502);
+    person_free(p);
+    agent_stop(&a);
+    while (str_eq(status_of(s, &a), "connected"))
+        ;
+    p = person_open(s, &a);
+    assert_int_equal(p->status, 503);
+    assert_string_equal(p->reason, "agent-away");
+    person_free(p);
+    a.id = id_new();
+    p = person_open(s, &a);
+    assert_int_equal(p->status, 404);
+    assert_string_equal(p->reason, "");
+    person_free(p);
+    agent_end(&a);
+}
+
+static void people_who_leave_early_leave_nothing_behind(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    for (unsigned i = 0; i < 20; i++) {
+        struct person *p = person_dial(s, &a);
+        for (unsigned j = 0; j < i && !p->done; j++)
+            loop_turn(s->loop, true);
+        if (!p->done) /* the dial itself ends with the loop's own limits */
+            wait_until(s, &p->done);
+        person_free(p);
+    }
+    assert_int_equal(ask(s, "GET", "/healthz", NULL), 200);
+    agent_end(&a);
+}
+
+static void stopping_ends_agents_and_relays_in_order(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+    struct person *p;
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    p = person_open(s, &a);
+    expect_echo(p, "alive");
+    kill(getpid(), SIGTERM);
+    expect_ends_within(p, 5 * USEC_PER_SEC);
+    pthread_join(s->thread, NULL);
+    assert_int_equal(s->result, 0);
+    s->config = server_config_free(s->config);
+    person_free(p);
+    agent_end(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        T(bytes_flow_whichever_worker_has_the_agent),
+        T(ports_are_asked_for_across_workers),
+        T(deleting_the_workspace_ends_its_relays_within_two_seconds),
+        T(logging_out_ends_the_relays_of_that_session),
+        T(an_agent_that_comes_again_replaces_itself),
+        T(what_passes_by_itself_is_said_so),
+        T(people_who_leave_early_leave_nothing_behind),
+        T(stopping_ends_agents_and_relays_in_order),
+#undef T
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
