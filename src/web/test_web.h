@@ -237,7 +237,7 @@ static inline void scene_parse(struct scene *s, struct buf *in)
     memcpy(s->a.head, text, (size_t)(end + 4 - text));
     s->a.status = (unsigned)strtoul(text + strlen("HTTP/1.1 "), &stop, 10);
     s->a.body = xstrdup(end + 4);
-    if (strstr(s->a.head, "Content-Type: application/json\r\n")) {
+    if (s->a.body[0] && strstr(s->a.head, "Content-Type: application/json\r\n")) {
         json_error_t error;
         s->a.json = json_loads(s->a.body, 0, &error);
         if (!s->a.json)
