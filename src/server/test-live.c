@@ -73,14 +73,15 @@ static void *run_server(void *ud)
 static void start_server(struct scene *s)
 {
     char data[96], ready[128], line[256];
-    char *args[] = {"--listen=127.0.0.1:0", "--workers=2", "--drain-timeout=1s",
-                    "--log-level=error",    data,          ready};
+    const char *args[] = {"--listen=127.0.0.1:0", "--workers=2", "--drain-timeout=1s",
+                          "--log-level=error",    data,          ready};
     struct err err = ERR_INIT;
     FILE *in = NULL;
 
     snprintf(data, sizeof(data), "--data-dir=%s/data", s->dir);
     snprintf(ready, sizeof(ready), "--ready-file=%s", s->ready);
-    if (server_config_load(ARRAY_LEN(args), args, no_env, &s->config, &err) < 0)
+    if (server_config_load(ARRAY_LEN(args), (char *const *)(uintptr_t)args, no_env, &s->config,
+                           &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(pthread_create(&s->thread, NULL, run_server, s), 0);
     while (!(in = fopen(s->ready, "r")))
@@ -172,7 +173,7 @@ struct fake_agent {
     struct secret *token;
     struct ws_carrier *carrier;
     struct agent_link *link;
-    struct stream *peers[16];
+    struct stream *peers[64];
     size_t n_peers;
     unsigned n_withdrawn;
     bool refuse;
@@ -471,9 +472,8 @@ static void ports_are_asked_for_across_workers(void **state)
     for (unsigned i = 0; i < 2 * ROUNDS; i++)
         assert_int_equal(ask(s, "GET", path, NULL), 200);
     agent_end(&a);
-    while (str_eq(status_of(s, &a), "connected"))
+    while (!str_eq(status_of(s, &a), "away"))
         ;
-    assert_string_equal(got(s, "agents", "status"), "away");
     assert_int_equal(ask(s, "GET", path, NULL), 503);
     assert_string_equal(s->reason, "agent-away");
 }
@@ -572,7 +572,7 @@ static void what_passes_by_itself_is_said_so(void **state)
     assert_int_equal(p->status, 502);
     person_free(p);
     agent_stop(&a);
-    while (str_eq(status_of(s, &a), "connected"))
+    while (!str_eq(status_of(s, &a), "away"))
         ;
     p = person_open(s, &a);
     assert_int_equal(p->status, 503);
