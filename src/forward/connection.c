@@ -1,8 +1,7 @@
 /*
  * A connection asks for its channel `early`: the first bytes go out behind the request without
- * waiting for the answer. A refusal therefore comes while the relay runs already; it is noted, the
- * accepted socket is set to end with a reset, and the relay, whose channel has failed, ends by
- * itself.
+ * waiting for the answer. A refusal therefore comes while the relay runs already, and ends it; the
+ * accepted socket is set to end with a reset, which is what a refusal would have looked like.
  */
 #include "forward/connection.h"
 
@@ -111,12 +110,7 @@ static void on_relay_done(struct relay *r, int result, void *ud)
     c->relay = NULL;
     c->item->received += received;
     c->item->sent += sent;
-    if (c->refused == DIAL_OK) {
-        connection_finish(c, result, received, sent);
-        return;
-    }
-    connection_unreached(c, c->refused, c->reason);
-    connection_free(c);
+    connection_finish(c, result, received, sent);
 }
 
 void connection_relay(struct connection *c, struct stream *client, struct stream *reached)
@@ -135,24 +129,25 @@ static void end_with_reset(const struct connection *c)
         setsockopt(c->client_fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
-static void on_reached(struct stream *s, enum dial_result result, const char *reason, void *ud)
+static void end_unreached(struct connection *c, enum dial_result result, const char *reason)
 {
-    struct connection *c = ud;
-    if (result == DIAL_OK) {
-        connection_relay(c, steal(&c->client), s);
-        return;
-    }
     end_with_reset(c);
     connection_unreached(c, result, reason);
     connection_free(c);
 }
 
-static void on_refused(struct stream *s, enum dial_result result, const char *reason, void *ud)
+static void on_reached(struct stream *s, enum dial_result result, const char *reason, void *ud)
 {
     struct connection *c = ud;
-    c->refused = result;
-    str_copy(c->reason, sizeof(c->reason), reason);
-    end_with_reset(c);
+    if (result == DIAL_OK)
+        connection_relay(c, steal(&c->client), s);
+    else
+        end_unreached(c, result, reason);
+}
+
+static void on_refused(struct stream *s, enum dial_result result, const char *reason, void *ud)
+{
+    end_unreached(ud, result, reason);
 }
 
 void connection_to_target(struct connection *c)

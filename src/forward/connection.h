@@ -29,8 +29,6 @@ struct connection {
     struct reach reach;
     struct proxy_front *front; /* SOCKS or HTTP, until the target is reached */
     struct relay *relay;
-    enum dial_result refused; /* an early channel's refusal */
-    char reason[160];         /* of the refusal */
 };
 
 /*
