@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * The way from a workspace's name to a carrier: asks the API for the agent (once), then opens the
+ * relay to it. As a carrier_opener, so that the peer link tries all of it again while a passing
+ * reason stands in the way.
+ */
+#include "cli/api_client.h"
+#include "model/id.h"
+#include "tunnel/carrier.h"
+
+struct agent_carrier;
+
+/* `api` and `ref` are borrowed; `pin` is that of the peer identity. */
+struct agent_carrier *agent_carrier_new(struct api_client *api, const struct workspace_ref *ref,
+                                        const struct tls_pin *pin);
+/* Valid as long as the agent_carrier. One attempt at a time. */
+struct carrier_opener agent_carrier_opener(struct agent_carrier *a);
+/* After CARRIER_DENIED: the exit code that fits, and a hint (owned by `a`) or NULL. */
+int agent_carrier_exit_code(const struct agent_carrier *a, const char **ret_hint);
+/* Attempts under way must have been cancelled. Returns NULL; accepts NULL. */
+struct agent_carrier *agent_carrier_free(struct agent_carrier *a);
+
+/*
+ * The agent's id in a workspace's JSON: of the one named, else the only one. -ENOENT with a text
+ * that names those there are; -EPROTO: not such JSON.
+ */
+int agent_carrier_pick(struct span workspace_json, const struct workspace_ref *ref, struct id *ret,
+                       struct err *err);

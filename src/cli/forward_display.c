@@ -1,0 +1,313 @@
+/*
+ * The block is drawn below everything else. Before a message is printed, and before it is drawn
+ * anew, the cursor goes up over the rows that it takes (counted with the terminal's present width,
+ * since a narrower window has wrapped them) and everything below is cleared.
+ */
+#include "cli/forward_display.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/span.h"
+#include "cli/forward_text.h"
+#include "cli/text.h"
+#include "io/loop.h"
+
+enum { REDRAW_MS = 500, ROWS_MAX = 64, BLOCK_MAX = 64 * 1024, LINE_TEXT_MAX = 1024 };
+
+struct rate {
+    uint64_t received, sent; /* at the last drawing */
+    double received_per_sec, sent_per_sec;
+};
+
+struct forward_display {
+    struct loop *loop;
+    struct output *out;
+    struct forward_display_options options;
+    const struct forwarder *forwarder;
+    const struct forward_set *set;
+    struct rate *rates;
+    bool live; /* draws the block */
+    bool up;
+    char path[16];
+    char reason[256];
+    usec_t rtt;
+    usec_t drawn_at;
+    struct timer redraw;
+    size_t columns[ROWS_MAX]; /* of each line of the block that stands there now */
+    size_t n_lines;
+};
+
+static void draw(struct forward_display *d);
+
+/* ---- the block ---- */
+
+static unsigned terminal_rows(const struct output *out)
+{
+    struct winsize size;
+    if (ioctl(fileno(out->out), TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+        return size.ws_row;
+    return 24;
+}
+
+static void erase(struct forward_display *d)
+{
+    size_t width = output_width(d->out->out, 80), rows = 0;
+    for (size_t i = 0; i < d->n_lines; i++)
+        rows += d->columns[i] == 0 ? 1 : (d->columns[i] + width - 1) / width;
+    if (rows > 0)
+        fprintf(d->out->out, "\033[%zuA\r\033[J", rows);
+    d->n_lines = 0;
+}
+
+/* Prints a line of the block, cut to the terminal's width. */
+static void put_line(struct forward_display *d, const char *text, size_t width)
+{
+    if (d->n_lines == ROWS_MAX)
+        return;
+    _cleanup_free_ char *line = output_printable(text);
+    size_t columns = 0, end = 0;
+    while (line[end] && columns < width - 1) {
+        end++;
+        while (((unsigned char)line[end] & 0xc0) == 0x80)
+            end++;
+        columns++;
+    }
+    fprintf(d->out->out, "%s%.*s%s\n", output_style(d->out->out_colour, STYLE_DIM), (int)end, line,
+            output_reset(d->out->out_colour));
+    d->columns[d->n_lines++] = columns;
+}
+
+static void update_rate(struct rate *rate, const struct forward_stats *stats, double sec)
+{
+    if (sec > 0.1) {
+        double received = (double)(stats->received - rate->received) / sec;
+        double sent = (double)(stats->sent - rate->sent) / sec;
+        rate->received_per_sec = received;
+        rate->sent_per_sec = sent;
+        rate->received = stats->received;
+        rate->sent = stats->sent;
+    }
+}
+
+static void put_forward(struct forward_display *d, size_t index, size_t width)
+{
+    struct forward_stats stats;
+    struct rate *rate = &d->rates[index];
+    char line[FORWARD_TEXT_SIZE], text[LINE_TEXT_MAX];
+    char received[TEXT_SIZE], in_rate[TEXT_SIZE], sent[TEXT_SIZE], out_rate[TEXT_SIZE];
+    forwarder_stats(d->forwarder, index, &stats);
+    update_rate(rate, &stats, (double)(loop_now(d->loop) - d->drawn_at) / USEC_PER_SEC);
+    snprintf(text, sizeof(text), "%s   %zu open, %llu in all   in %s (%s/s)   out %s (%s/s)",
+             forward_text_line(&d->set->items[index], forwarder_address(d->forwarder, index), line),
+             stats.open, (unsigned long long)stats.total,
+             text_bytes((double)stats.received, received),
+             text_bytes(rate->received_per_sec, in_rate), text_bytes((double)stats.sent, sent),
+             text_bytes(rate->sent_per_sec, out_rate));
+    put_line(d, text, width);
+}
+
+static void put_path(struct forward_display *d, size_t width)
+{
+    char text[LINE_TEXT_MAX], rtt[TEXT_SIZE];
+    if (!d->up)
+        snprintf(text, sizeof(text), "%s: waiting: %s", d->options.workspace,
+                 d->reason[0] ? d->reason : "connecting");
+    else if (d->rtt > 0)
+        snprintf(text, sizeof(text), "%s: %s, round trip %s", d->options.workspace, d->path,
+                 text_duration(d->rtt, rtt));
+    else
+        snprintf(text, sizeof(text), "%s: %s", d->options.workspace, d->path);
+    put_line(d, text, width);
+}
+
+static void draw(struct forward_display *d)
+{
+    if (!d->live || !d->forwarder)
+        return;
+    size_t width = output_width(d->out->out, 80);
+    size_t rows = terminal_rows(d->out), room = rows > 4 ? rows - 3 : 1;
+    if (room > ROWS_MAX - 2)
+        room = ROWS_MAX - 2;
+    erase(d);
+    for (size_t i = 0; i < d->set->len && i < room; i++)
+        put_forward(d, i, width);
+    if (d->set->len > room) {
+        char text[64];
+        snprintf(text, sizeof(text), "... and %zu more", d->set->len - room);
+        put_line(d, text, width);
+    }
+    put_path(d, width);
+    d->drawn_at = loop_now(d->loop);
+    fflush(d->out->out);
+}
+
+static void on_redraw(struct timer *t, void *ud)
+{
+    struct forward_display *d = ud;
+    draw(d);
+    timer_start(t, REDRAW_MS * USEC_PER_MSEC);
+}
+
+void forward_display_resized(struct forward_display *d)
+{
+    draw(d);
+}
+
+/* ---- messages ---- */
+
+enum importance { NORMAL, WARNING, ERROR };
+
+static void say(struct forward_display *d, enum importance importance, const char *text)
+{
+    if (d->live)
+        erase(d);
+    if (importance == ERROR) {
+        output_error(d->out, "%s", text);
+    } else if (importance == WARNING) {
+        output_warning(d->out, "%s", text);
+    } else {
+        _cleanup_free_ char *line = output_printable(text);
+        output_line(d->out, "%s", line);
+    }
+    fflush(d->out->out);
+    draw(d);
+}
+
+static void print_event(struct forward_display *d, json_t *event)
+{
+    output_json_line(d->out, event);
+    json_decref(event);
+}
+
+static json_t *named(const char *name)
+{
+    return forward_text_named_event(name, clock_realtime());
+}
+
+static enum importance importance_of(const struct forward_event *event)
+{
+    switch (event->kind) {
+    case FORWARD_OPENED:
+    case FORWARD_ACCEPTED:
+    case FORWARD_CLOSED:
+        return NORMAL;
+    default:
+        return WARNING;
+    }
+}
+
+void forward_display_event(struct forward_display *d, const struct forward_event *event)
+{
+    char text[EVENT_TEXT_SIZE];
+    if (d->out->json) {
+        print_event(d, forward_text_event_json(event, clock_realtime()));
+        return;
+    }
+    bool connection = event->kind == FORWARD_ACCEPTED || event->kind == FORWARD_CLOSED;
+    if (connection && !d->options.verbose)
+        return;
+    if (event->kind == FORWARD_AWAY && !d->options.verbose)
+        return;
+    say(d, importance_of(event), forward_text_event_line(event, text));
+}
+
+void forward_display_up(struct forward_display *d, const char *path)
+{
+    d->up = true;
+    d->reason[0] = 0;
+    str_copy(d->path, sizeof(d->path), path);
+    if (d->out->json) {
+        json_t *event = named("session_up");
+        json_object_set_new(event, "path", json_string(path));
+        print_event(d, event);
+        return;
+    }
+    char text[160];
+    snprintf(text, sizeof(text), "Connected to %s (%s).", d->options.workspace, path);
+    say(d, NORMAL, text);
+}
+
+void forward_display_away(struct forward_display *d, bool was_up, const char *reason)
+{
+    bool same = !d->up && !was_up && str_eq(d->reason, reason);
+    d->up = false;
+    d->rtt = 0;
+    str_copy(d->reason, sizeof(d->reason), reason);
+    if (same)
+        return;
+    if (d->out->json) {
+        json_t *event = named(was_up ? "session_down" : "session_waiting");
+        json_object_set_new(event, "reason", json_string(reason));
+        print_event(d, event);
+        return;
+    }
+    char text[512];
+    snprintf(text, sizeof(text), "%s %s: %s; the listeners stay open, and it goes on trying",
+             was_up ? "lost the session to" : "waiting for", d->options.workspace, reason);
+    say(d, WARNING, text);
+}
+
+void forward_display_round_trip(struct forward_display *d, usec_t rtt)
+{
+    d->rtt = rtt;
+}
+
+void forward_display_error(struct forward_display *d, const char *text, const char *hint)
+{
+    if (d->out->json) {
+        json_t *event = named("error");
+        json_object_set_new(event, "message", json_string(text));
+        print_event(d, event);
+    }
+    if (d->live)
+        erase(d);
+    d->live = false;
+    output_error(d->out, "%s", text);
+    if (hint)
+        output_hint(d->out, "%s", hint);
+}
+
+/* ---- life ---- */
+
+struct forward_display *forward_display_new(struct loop *loop,
+                                            const struct forward_display_options *options)
+{
+    struct forward_display *d = new0(struct forward_display);
+    const char *term = getenv("TERM");
+    d->loop = loop;
+    d->out = options->out;
+    d->options = *options;
+    d->live = !d->out->json && term && !str_eq(term, "dumb") && isatty(fileno(d->out->out));
+    timer_init(&d->redraw, loop, on_redraw, d);
+    return d;
+}
+
+void forward_display_start(struct forward_display *d, const struct forwarder *f,
+                           const struct forward_set *set)
+{
+    d->forwarder = f;
+    d->set = set;
+    d->rates = xcalloc(set->len ? set->len : 1, sizeof(*d->rates));
+    d->drawn_at = loop_now(d->loop);
+    if (d->live)
+        timer_start(&d->redraw, 0);
+}
+
+struct forward_display *forward_display_free(struct forward_display *d)
+{
+    if (!d)
+        return NULL;
+    timer_cancel(&d->redraw);
+    if (d->live)
+        erase(d);
+    fflush(d->out->out);
+    free(d->rates);
+    free(d);
+    return NULL;
+}
