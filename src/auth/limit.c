@@ -54,8 +54,8 @@ struct limit *limit_free(struct limit *limit)
 {
     if (!limit)
         return NULL;
-    struct entry *e;
-    while ((e = list_first(&limit->entries, struct entry, link)))
+    struct entry *e, *next;
+    list_for_each_safe (e, next, &limit->entries, link)
         forget(limit, e);
     map_free(limit->by_key);
     pthread_mutex_destroy(&limit->lock);

@@ -122,9 +122,9 @@ enum right right_check(const struct identity *who, enum right_action action,
         return RIGHT_YES;
     if (!who || !identity_is_somebody(who))
         return RIGHT_LOG_IN;
+    if (action == RIGHT_APP)
+        return what && app_allowed(who, what) ? RIGHT_YES : RIGHT_HIDDEN;
     if (rule->about != NOTHING && !what)
         return RIGHT_HIDDEN;
-    if (action == RIGHT_APP)
-        return app_allowed(who, what) ? RIGHT_YES : RIGHT_HIDDEN;
     return allowed(who, rule, what) ? RIGHT_YES : refusal(who, rule, what);
 }

@@ -239,7 +239,6 @@ static void *run_changes(void *ud)
 static int start_thread(struct store *s, struct thread *t, void *(*run)(void *),
                         const struct store_options *options, struct err *err)
 {
-    t->store = s;
     if (!t->conn) {
         int r = s->backend->open(options, &t->conn, err);
         if (r < 0)
@@ -276,6 +275,9 @@ int store_open(const struct store_options *options, struct store **ret_store, st
     s->n_readers = options->readers ? options->readers : READERS_DEFAULT;
     if (s->n_readers > READERS_MAX)
         s->n_readers = READERS_MAX;
+    s->writer.store = s;
+    for (unsigned i = 0; i < s->n_readers; i++)
+        s->readers[i].store = s;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changes.filled, NULL);
     pthread_cond_init(&s->reads.filled, NULL);
@@ -308,12 +310,9 @@ struct store *store_close(struct store *s)
     pthread_cond_broadcast(&s->reads.filled);
     pthread_mutex_unlock(&s->lock);
 
-    for (unsigned i = 0; i < s->n_readers; i++) {
-        s->readers[i].store = s;
+    for (unsigned i = 0; i < s->n_readers; i++)
         stop_thread(&s->readers[i]);
-    }
     /* The last to close: it folds the write-ahead log into the database file. */
-    s->writer.store = s;
     stop_thread(&s->writer);
     pthread_cond_destroy(&s->changes.filled);
     pthread_cond_destroy(&s->reads.filled);

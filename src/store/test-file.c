@@ -2,6 +2,7 @@
 #include "store/test_store.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -354,6 +355,49 @@ static void one_refused_change_in_a_batch_leaves_its_neighbours_alone(void **sta
         assert_int_equal(wait_for(p, &answers[i]), i % 2 ? STORE_EXISTS : 0);
 }
 
+struct asker {
+    struct place place; /* of the one store, with a loop of its own */
+    pthread_t thread;
+    char letter;
+    bool ok;
+};
+
+static void *ask_much(void *ud)
+{
+    struct asker *asker = ud;
+    struct place *p = &asker->place;
+    asker->ok = true;
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        struct answer a;
+        snprintf(name, sizeof(name), "%c-%d", asker->letter, i);
+        struct store_user_new new = {.name = name};
+        if (ASK(p, &a, store_user_create(p->store, p->loop, &new, on_user, &a)) != 0 ||
+            ASK(p, &a, store_user_get(p->store, p->loop, name, on_user, &a)) != 0 ||
+            !str_eq(a.user.name, name))
+            asker->ok = false;
+    }
+    return NULL;
+}
+
+static void many_loops_ask_at_once_and_see_their_own_changes(void **state)
+{
+    struct place *p = *state;
+    struct asker askers[4];
+    place_open(p);
+    for (int i = 0; i < 4; i++) {
+        askers[i].place = *p;
+        askers[i].place.loop = loop_new();
+        askers[i].letter = (char)('a' + i);
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_much, &askers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(askers[i].thread, NULL);
+        loop_free(askers[i].place.loop);
+        assert_true(askers[i].ok);
+    }
+}
+
 static void accesses_are_counted_by_operation(void **state)
 {
     struct place *p = *state;
@@ -401,6 +445,7 @@ int main(void)
         IN_FOLDER(a_cancelled_operation_does_not_call_back),
         IN_FOLDER(closing_finishes_changes_and_answers_everything),
         IN_FOLDER(one_refused_change_in_a_batch_leaves_its_neighbours_alone),
+        IN_FOLDER(many_loops_ask_at_once_and_see_their_own_changes),
         IN_FOLDER(accesses_are_counted_by_operation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
