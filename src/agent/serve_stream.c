@@ -3,6 +3,7 @@
  * both directions have ended. At any time exactly one of dial and relay is there; the request is
  * there as long as the dial is.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "agent/served.h"
@@ -38,8 +39,8 @@ static enum dial_result result_of(enum dial_outcome outcome, const struct err *e
     switch (outcome) {
     case DIAL_OUTCOME_OK:
         return DIAL_OK;
-    case DIAL_OUTCOME_REFUSED:
-        return DIAL_REFUSED;
+    case DIAL_OUTCOME_REFUSED: /* of a path also: there is none */
+        return err && err->code == -ENOENT ? DIAL_NOT_FOUND : DIAL_REFUSED;
     case DIAL_OUTCOME_TIMED_OUT:
         return DIAL_TIMEOUT;
     case DIAL_OUTCOME_NO_NAME:

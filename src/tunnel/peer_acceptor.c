@@ -67,6 +67,18 @@ struct announcement {
     char *grant;
 };
 
+/* In memory of our own: jansson's allocator may have been replaced. The caller frees it. */
+static char *dump(const json_t *value)
+{
+    size_t len = json_dumpb(value, NULL, 0, JSON_COMPACT);
+    if (len == 0)
+        return NULL;
+    char *text = xmalloc(len + 1);
+    json_dumpb(value, text, len, JSON_COMPACT);
+    text[len] = '\0';
+    return text;
+}
+
 static int read_announcement(json_t *root, bool with_key, struct announcement *ret)
 {
     json_t *grant = json_object_get(root, "grant");
@@ -78,7 +90,7 @@ static int read_announcement(json_t *root, bool with_key, struct announcement *r
         if (!id || !pin || id_parse(span_of(id), &ret->id) < 0 || pin_parse(pin, &ret->pin) < 0)
             return -EINVAL;
     }
-    ret->grant = json_dumps(grant, JSON_COMPACT);
+    ret->grant = dump(grant);
     return ret->grant ? 0 : -EINVAL;
 }
 
@@ -103,7 +115,7 @@ static int parse_announcement(struct peer_acceptor *a, const struct channel_requ
 static void answer_bad(struct channel_request *rq, unsigned status, const char *message)
 {
     json_t *body = json_pack("{s:s}", "message", message);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    char *text = body ? dump(body) : NULL;
     channel_answer(rq, status, text);
     free(text);
     json_decref(body);
