@@ -101,7 +101,7 @@ struct tunnel_call *tunnel_session_call(struct tunnel_session *s, const char *me
     timer_start(&call->timeout, call_timeout);
     call->channel = h2_request(s->h2, &head, json == NULL, head_came, call);
     if (json) {
-        if (stream_send_bytes(call->channel, json, len) == (ssize_t)len)
+        if (len == 0 || stream_send_bytes(call->channel, json, len) == (ssize_t)len)
             stream_shutdown(call->channel);
         else
             h2_fail_channel(call->channel, -EMSGSIZE);
