@@ -538,6 +538,34 @@ static void a_client_knows_the_server_by_its_name(void **state)
     }
 }
 
+static void the_systems_trust_may_be_a_file_or_a_folder(void **state)
+{
+    char folder[128], link[160];
+    snprintf(folder, sizeof(folder), "%s/certs", dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    X509 *cert = NULL;
+    FILE *f = fopen(a_cert, "re");
+    assert_non_null(PEM_read_X509(f, &cert, NULL, NULL));
+    fclose(f);
+    snprintf(link, sizeof(link), "%s/%08lx.0", folder, X509_subject_name_hash(cert));
+    X509_free(cert);
+    assert_int_equal(symlink(a_cert, link), 0);
+    for (int kind = 0; kind < 3; kind++) {
+        tear_down(state);
+        set_up(state);
+        struct scene *s = *state;
+        setenv("SSL_CERT_DIR", kind == 1 ? folder : dir, 1);
+        if (kind == 2)
+            setenv("SSL_CERT_FILE", a_cert, 1);
+        open_web(s, &(struct tls_client_options){0}, "a.test");
+        assert_int_equal(s->client.result, kind == 0 ? -EKEYREJECTED : 0);
+    }
+    unsetenv("SSL_CERT_DIR");
+    unsetenv("SSL_CERT_FILE");
+    unlink(link);
+    rmdir(folder);
+}
+
 static void alpn_and_sni_are_told(void **state)
 {
     static const char *const offered[] = {"x", "http/1.1", "h2", NULL};
@@ -661,6 +689,7 @@ int main(void)
         scene_test(a_handshake_is_cancelled_by_freeing_the_stream),
         scene_test(a_stream_moves_between_loops_in_any_state),
         scene_test(a_client_knows_the_server_by_its_name),
+        scene_test(the_systems_trust_may_be_a_file_or_a_folder),
         scene_test(alpn_and_sni_are_told),
         scene_test(who_speaks_no_tls_is_told_apart),
         scene_test(broken_records_end_both_directions),

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
@@ -215,6 +216,37 @@ int tls_context_add_certificate(struct tls_context *ctx, const char *cert_file,
     return 0;
 }
 
+/* "5ad8a5d6.0": a name that OpenSSL looks a certificate up by. */
+static bool is_hashed_name(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == 8 && strcmp(name + 8, ".0") == 0;
+}
+
+static bool is_hashed_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    bool found = false;
+    const struct dirent *entry;
+    while (dir && !found && (entry = readdir(dir)))
+        found = is_hashed_name(entry->d_name);
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/*
+ * From a hashed folder each certificate is read when it is needed; the one large file of all
+ * costs a megabyte for as long as the process lives, so it is used only where it must be.
+ */
+static void trust_system(SSL_CTX *ctx)
+{
+    const char *file = secure_getenv(X509_get_default_cert_file_env());
+    const char *folder = secure_getenv(X509_get_default_cert_dir_env());
+    SSL_CTX_set_default_verify_dir(ctx);
+    if (file || !is_hashed_folder(folder ? folder : X509_get_default_cert_dir()))
+        SSL_CTX_set_default_verify_file(ctx);
+}
+
 int tls_context_client(const struct tls_client_options *options, struct tls_context **ret,
                        struct err *err)
 {
@@ -222,9 +254,8 @@ int tls_context_client(const struct tls_client_options *options, struct tls_cont
     _cleanup_(tls_context_unrefp) struct tls_context *c = context_new(TLS_KIND_CLIENT, ctx);
     c->insecure = options->insecure;
     SSL_CTX_set_verify(ctx, options->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-    /* The system's certificates are a hashed folder: each is read when it is needed. */
     if (!options->insecure)
-        SSL_CTX_set_default_verify_paths(ctx);
+        trust_system(ctx);
     if (options->ca_file && SSL_CTX_load_verify_file(ctx, options->ca_file) != 1)
         return tls_err(err, -EINVAL, "cannot use the CA file %s", options->ca_file);
     set_alpn(c, options->alpn);
