@@ -169,6 +169,11 @@ void *call_state(struct call *c, size_t size)
     return c->state;
 }
 
+void call_wipe_state(struct call *c, size_t size)
+{
+    explicit_bzero(c->state, size);
+}
+
 bool call_may(struct call *c, enum right_action action, const struct right_object *what)
 {
     switch (right_check(&c->who, action, what)) {

@@ -57,6 +57,8 @@ bool call_param_id(const struct call *c, const char *name, struct id *ret);
 bool call_page(struct call *c, struct store_page *ret);
 /* Zeroed memory that ends with the exchange; also kept as c->state. */
 void *call_state(struct call *c, size_t size);
+/* Overwrites the first `size` bytes of c->state, which were a secret. */
+void call_wipe_state(struct call *c, size_t size);
 
 /* True: the caller may. Otherwise the call has ended with 401, 403 or 404. */
 bool call_may(struct call *c, enum right_action action, const struct right_object *what);

@@ -42,21 +42,16 @@ void tokens_list(struct call *c)
 
 /* ---- create ---- */
 
-struct creation {
-    char text[TOKEN_TEXT_SIZE];
-};
-
 static void on_created(void *ud, int r, const struct token *token)
 {
     struct call *c = ud;
-    struct creation *made = c->state;
     struct api_token_created msg = {0};
 
     if (r == STORE_OK) {
         msg.info = *token;
-        str_copy(msg.token, sizeof(msg.token), made->text);
+        str_copy(msg.token, sizeof(msg.token), c->state);
     }
-    explicit_bzero(made, sizeof(*made));
+    call_wipe_state(c, TOKEN_TEXT_SIZE);
     if (r == STORE_EXISTS) {
         call_fail_field(c, 409, "name", "You have a token of this name already.");
     } else if (r != STORE_OK) {
@@ -77,7 +72,7 @@ void tokens_create(struct call *c)
                                     .name = msg->name,
                                     .scope = msg->scope,
                                     .now = clock_realtime()};
-    struct creation *made;
+    char *text;
 
     if (!call_may(c, RIGHT_TOKEN_CREATE, &what))
         return;
@@ -91,8 +86,8 @@ void tokens_create(struct call *c)
     }
     if (token.scope.kind == SCOPE_WORKSPACE && token.scope.owner[0] == '\0')
         str_copy(token.scope.owner, sizeof(token.scope.owner), c->who.user);
-    made = call_state(c, sizeof(*made));
-    token_make(TOKEN_LETTER_API, made->text, token.hash);
+    text = call_state(c, TOKEN_TEXT_SIZE);
+    token_make(TOKEN_LETTER_API, text, token.hash);
     store_token_create(call_store(c), call_loop(c), &token, on_created, c);
 }
 
