@@ -1,11 +1,12 @@
 #include "io/tls.h"
 
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#include "io/relay.h"
 #include "io/test_help.h"
+#include "io/tls_internal.h"
 
 /* Certificates made for these tests: for "a.test" and 127.0.0.1, and for "b.test". */
 static char dir[] = "/tmp/adit-test-XXXXXX";
@@ -318,6 +319,56 @@ static void a_cut_connection_is_no_clean_end(void **state)
         s->client.s = stream_free(s->client.s);
         s->client = s->server = (struct side){0};
     }
+}
+
+static void keys_are_renewed_on_the_way(void **state)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        struct scene *s = *state;
+        open_peers(s, kind ? PAIR : SOCKETS, 1000);
+        struct talker *c = &s->client.talker, *v = &s->server.talker;
+        c->to_send = v->to_send = 1000000;
+        talker_start(c);
+        talker_start(v);
+        while (!talker_done(c) || !talker_done(v)) {
+            loop_turn(s->loop, true);
+            if (!stream_unsent(c->s) && !c->shut)
+                tls_renew_key(c->s);
+            if (!stream_unsent(v->s) && !v->shut)
+                tls_renew_key(v->s);
+        }
+        assert_int_equal(c->failure, 0);
+        assert_int_equal(v->failure, 0);
+        assert_int_equal(c->received, 1000000);
+        assert_int_equal(v->received, 1000000);
+        s->client.s = stream_free(s->client.s);
+        s->server.s = stream_free(s->server.s);
+        s->client = s->server = (struct side){0};
+    }
+}
+
+static void relay_done(struct relay *r, int result, void *ud)
+{
+    assert_int_equal(result, 0);
+    *(bool *)ud = true;
+}
+
+static void a_relay_over_tls_loses_nothing_at_its_end(void **state)
+{
+    struct scene *s = *state;
+    struct stream *plain[2];
+    bool done = false;
+    open_peers(s, PAIR, 1000);
+    stream_pair(s->loop, 100000, plain);
+    relay_new(plain[1], s->client.s, &(struct relay_options){.done = relay_done, .ud = &done});
+    struct talker near = {.s = plain[0], .to_send = 2000000}, *far = &s->server.talker;
+    talker_start(&near);
+    talker_start(far);
+    TURN_UNTIL(s->loop, done && talker_done(far) && talker_done(&near));
+    assert_int_equal(far->failure, 0);
+    assert_int_equal(far->received, 2000000);
+    s->client.s = NULL; /* it was the relay's */
+    stream_free(plain[0]);
 }
 
 static void what_was_taken_goes_out_though_nobody_asks(void **state)
@@ -679,6 +730,8 @@ int main(void)
         scene_test(a_peer_accepts_no_web_client),
         scene_test(the_end_of_one_direction_leaves_the_other_open),
         scene_test(a_cut_connection_is_no_clean_end),
+        scene_test(keys_are_renewed_on_the_way),
+        scene_test(a_relay_over_tls_loses_nothing_at_its_end),
         scene_test(what_was_taken_goes_out_though_nobody_asks),
         scene_test(a_stream_freed_after_its_shutdown_loses_nothing),
         scene_test(an_orphan_ends_with_its_loop),

@@ -29,6 +29,8 @@
 #include "io/tls_internal.h"
 
 enum { RECORD_LEN = SSL3_RT_MAX_PLAIN_LENGTH };
+/* RFC 8446 section 5.5 allows some 24 million records under one key of AES-GCM. */
+enum { RECORDS_PER_KEY = 8 * 1024 * 1024 };
 #define ORPHAN_LIMIT (30 * USEC_PER_SEC)
 
 /* Needed until the handshake is over. */
@@ -55,6 +57,7 @@ struct tls_stream {
     struct handshake *handshake; /* NULL once it is over, well or not */
     unsigned char *pending;
     size_t pending_len;
+    unsigned n_records; /* sent under the present key */
     unsigned read_want; /* what SSL_read and SSL_write wait for below */
     unsigned write_want;
     int recv_failure;
@@ -415,10 +418,20 @@ static size_t next_record(const struct iovec *iov, int n_iov, size_t skip, unsig
     return len;
 }
 
+void tls_renew_key(struct stream *s)
+{
+    struct tls_stream *t = tls_of(s);
+    t->n_records = 0;
+    if (SSL_version(t->ssl) == TLS1_3_VERSION)
+        SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+}
+
 /* As tls_send, one record. */
 static ssize_t send_record(struct tls_stream *t, const unsigned char *data, size_t len)
 {
     size_t n = 0;
+    if (++t->n_records > RECORDS_PER_KEY)
+        tls_renew_key(&t->s);
     before_ssl(t);
     int r = SSL_write_ex(t->ssl, data, len, &n);
     if (r == 1)
