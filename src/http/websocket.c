@@ -32,6 +32,9 @@ struct websocket {
     struct defer tick;
     bool freed;
     bool told_closed;
+    bool closing; /* by websocket_close(), when the queue is empty */
+    uint16_t close_status;
+    char close_reason[WS_CONTROL_MAX - 1];
     int failed; /* of the stream */
 };
 
@@ -128,12 +131,24 @@ static void update(struct websocket *ws)
     stream_want(ws->s, want);
 }
 
+/* wslay sends control frames before messages, and nothing after a Close: so it comes last. */
+static void send_queued(struct websocket *ws)
+{
+    if (!ws->failed && wslay_event_want_write(ws->ctx))
+        wslay_event_send(ws->ctx);
+    if (ws->failed || !ws->closing || wslay_event_want_write(ws->ctx))
+        return;
+    ws->closing = false;
+    wslay_event_queue_close(ws->ctx, ws->close_status, (const uint8_t *)ws->close_reason,
+                            strlen(ws->close_reason));
+    wslay_event_send(ws->ctx);
+}
+
 static void run(struct websocket *ws, unsigned events)
 {
     if (!ws->failed && (events & STREAM_READ))
         wslay_event_recv(ws->ctx);
-    if (!ws->failed && wslay_event_want_write(ws->ctx))
-        wslay_event_send(ws->ctx);
+    send_queued(ws);
     update(ws);
 }
 
@@ -214,7 +229,7 @@ int websocket_send(struct websocket *ws, bool text, const void *data, size_t len
 {
     const struct wslay_event_msg msg = {
         .opcode = text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, .msg = data, .msg_length = len};
-    if (ws->failed || ws->told_closed)
+    if (ws->failed || ws->told_closed || timer_pending(&ws->close_timer))
         return -EPIPE;
     size_t queued = websocket_queued(ws);
     if (len > ws->o.max_queued || queued > ws->o.max_queued - len)
@@ -235,10 +250,11 @@ size_t websocket_queued(const struct websocket *ws)
 
 void websocket_close(struct websocket *ws, uint16_t status, const char *reason)
 {
-    size_t len = reason ? strlen(reason) : 0;
-    if (ws->failed || ws->told_closed)
+    if (ws->failed || ws->told_closed || timer_pending(&ws->close_timer))
         return;
-    wslay_event_queue_close(ws->ctx, status, (const uint8_t *)reason, len > 123 ? 123 : len);
+    ws->closing = true;
+    ws->close_status = status;
+    str_copy(ws->close_reason, sizeof(ws->close_reason), reason ? reason : "");
     timer_start(&ws->close_timer, close_timeout);
     defer_schedule(ws->loop, &ws->tick);
 }
