@@ -143,6 +143,11 @@ void h2_on_failure(struct stream *channel, h2_failed_fn *failed, void *ud);
  */
 typedef void h2_abandoned_fn(void *ud);
 void h2_on_abandon(struct stream *channel, h2_abandoned_fn *abandoned, void *ud);
+/*
+ * Server, for a long answer to a request whose body has been read: recv gives -EAGAIN in place of
+ * the end of that body, so that what it tells is the end of the channel.
+ */
+void h2_hide_end(struct stream *channel);
 /* Resets a channel; recv (at once, dropping what came) and send give `error` from now on. */
 void h2_fail_channel(struct stream *channel, int error);
 

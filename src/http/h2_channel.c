@@ -32,7 +32,7 @@ static size_t out_limit(const struct h2_channel *ch)
 static unsigned possible(const struct h2_channel *ch)
 {
     bool failed = ch->error < 0 || ch->closed;
-    bool readable = ch->in.len > 0 || ch->remote_ended || failed;
+    bool readable = ch->in.len > 0 || (ch->remote_ended && !ch->end_hidden) || failed;
     bool writable = failed || (ch->shut ? !unsent(ch) : ch->out.len <= out_limit(ch) / 2);
     return (readable ? STREAM_READ : 0) | (writable ? STREAM_WRITE : 0);
 }
@@ -262,7 +262,7 @@ static ssize_t channel_peek(struct stream *s, const void **ret_data)
         *ret_data = buf_data(&ch->in);
         return (ssize_t)ch->in.len;
     }
-    if (ch->remote_ended)
+    if (ch->remote_ended && (!ch->end_hidden || (ch->closed && ch->error == 0)))
         return 0;
     return ch->error < 0 ? ch->error : -EAGAIN;
 }
@@ -478,6 +478,11 @@ void h2_on_abandon(struct stream *channel, h2_abandoned_fn *abandoned, void *ud)
     struct h2_channel *ch = channel_of(channel);
     ch->abandoned_fn = abandoned;
     ch->abandoned_ud = ud;
+}
+
+void h2_hide_end(struct stream *channel)
+{
+    channel_of(channel)->end_hidden = true;
 }
 
 void h2_fail_channel(struct stream *channel, int error)

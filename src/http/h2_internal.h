@@ -32,6 +32,7 @@ struct h2_channel {
     bool local_client; /* made by h2_request() */
     bool waiting;      /* for the peer's SETTINGS; `head_text` holds the request */
     bool remote_ended; /* END_STREAM received */
+    bool end_hidden;   /* h2_hide_end() */
     bool shut;         /* stream_shutdown() */
     bool end_sent;     /* END_STREAM is in the output */
     bool closed;       /* nghttp2 has closed the stream, or it never had one */

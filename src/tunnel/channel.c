@@ -115,6 +115,7 @@ struct stream *channel_accept(struct channel_request *rq)
 struct stream *channel_accept_body(struct channel_request *rq, const char *content_type)
 {
     const struct h2_field type = {"content-type", content_type};
+    h2_hide_end(rq->channel);
     return accept_with(rq, &type, 1);
 }
 

@@ -106,7 +106,10 @@ void channel_request_on_cancel(struct channel_request *rq, channel_cancelled_fn 
 
 /* 200: the stream is the caller's. It has failed already if the peer is gone. */
 struct stream *channel_accept(struct channel_request *rq);
-/* REQUEST: 200 with a body that is written piece by piece, such as JSON lines. */
+/*
+ * REQUEST: 200 with a body that is written piece by piece, such as JSON lines. recv on the stream
+ * gives nothing until the other side has gone.
+ */
 struct stream *channel_accept_body(struct channel_request *rq, const char *content_type);
 /* Answers with the status and Proxy-Status field for `result` (not DIAL_OK). */
 void channel_refuse(struct channel_request *rq, enum dial_result result, const char *details);

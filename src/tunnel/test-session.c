@@ -326,11 +326,15 @@ static void a_body_that_is_held_open_comes_line_by_line(void **state)
     TURN_UNTIL(sc.loop, o.n_opened);
     for (int i = 0; i < 3; i++) {
         ssize_t n = -EAGAIN;
+        assert_int_equal(stream_recv(body, got, sizeof(got)), -EAGAIN);
         stream_send_bytes(body, "{}\n", 3);
         TURN_UNTIL(sc.loop, (n = stream_recv(o.channel, got, sizeof(got))) != -EAGAIN);
         assert_int_equal(n, 3);
     }
     stream_free(o.channel);
+    ssize_t n = -EAGAIN;
+    TURN_UNTIL(sc.loop, (n = stream_recv(body, got, sizeof(got))) != -EAGAIN);
+    assert_int_equal(n, -ECONNRESET);
     tunnel_scene_close(&sc);
 }
 
