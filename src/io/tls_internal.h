@@ -43,8 +43,8 @@ void tls_pin_of_certificate(X509 *cert, struct tls_pin *ret_pin);
 /* Certificate check of a peer: the pin comes from the connection (tls_stream.c). */
 int tls_verify_pin(X509_STORE_CTX *store, void *ud);
 
-/* From the next record on a new key is used (TLS 1.3). No record may be unfinished. */
-void tls_renew_key(struct stream *tls);
+/* A client renews the keys with the next record that it sends (TLS 1.3). */
+void tls_renew_keys(struct stream *tls);
 
 /* Makes OpenSSL read and write `next`; *error gets the code when that fails. */
 BIO *tls_bio_new(struct stream *next, int *error);

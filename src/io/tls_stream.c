@@ -29,7 +29,11 @@
 #include "io/tls_internal.h"
 
 enum { RECORD_LEN = SSL3_RT_MAX_PLAIN_LENGTH };
-/* RFC 8446 section 5.5 allows some 24 million records under one key of AES-GCM. */
+/*
+ * RFC 8446 section 5.5 allows some 24 million records under one key of AES-GCM. The client renews
+ * the keys of both directions: OpenSSL does not read while it cannot write its KeyUpdate, and two
+ * sides that did this of their own accord could wait for each other for ever.
+ */
 enum { RECORDS_PER_KEY = 8 * 1024 * 1024 };
 #define ORPHAN_LIMIT (30 * USEC_PER_SEC)
 
@@ -57,7 +61,7 @@ struct tls_stream {
     struct handshake *handshake; /* NULL once it is over, well or not */
     unsigned char *pending;
     size_t pending_len;
-    unsigned n_records; /* sent under the present key */
+    unsigned n_records; /* under the present keys, in both directions */
     unsigned read_want; /* what SSL_read and SSL_write wait for below */
     unsigned write_want;
     int recv_failure;
@@ -375,6 +379,7 @@ static ssize_t tls_recv(struct stream *s, void *data, size_t len)
             break;
         }
         got += n;
+        t->n_records += t->n_records < RECORDS_PER_KEY;
         t->read_want = STREAM_READ;
     }
     t->more_inside = got == len && SSL_has_pending(t->ssl);
@@ -418,21 +423,25 @@ static size_t next_record(const struct iovec *iov, int n_iov, size_t skip, unsig
     return len;
 }
 
-void tls_renew_key(struct stream *s)
+static void renew_keys(struct tls_stream *t)
 {
-    struct tls_stream *t = tls_of(s);
     t->n_records = 0;
-    if (SSL_version(t->ssl) == TLS1_3_VERSION)
-        SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    if (!SSL_is_server(t->ssl) && SSL_version(t->ssl) == TLS1_3_VERSION)
+        SSL_key_update(t->ssl, SSL_KEY_UPDATE_REQUESTED);
+}
+
+void tls_renew_keys(struct stream *s)
+{
+    tls_of(s)->n_records = RECORDS_PER_KEY;
 }
 
 /* As tls_send, one record. */
 static ssize_t send_record(struct tls_stream *t, const unsigned char *data, size_t len)
 {
     size_t n = 0;
-    if (++t->n_records > RECORDS_PER_KEY)
-        tls_renew_key(&t->s);
     before_ssl(t);
+    if (++t->n_records > RECORDS_PER_KEY)
+        renew_keys(t);
     int r = SSL_write_ex(t->ssl, data, len, &n);
     if (r == 1)
         return (ssize_t)n;
