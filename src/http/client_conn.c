@@ -479,6 +479,9 @@ ssize_t client_call_send(struct client_call *call, const struct iovec *iov, int 
     ssize_t n = h1_writer_send(&c->out, iov, n_iov);
     if (n > 0)
         c->last_progress = loop_now(c->loop);
+    /* The last byte of a known length is the end, whether the owner says so or not. */
+    if (n > 0 && c->out.body == H1_BODY_LENGTH && c->out.left == 0)
+        call->request_done = h1_writer_end(&c->out, NULL) == 0;
     update(c);
     return n;
 }

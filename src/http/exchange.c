@@ -359,8 +359,6 @@ static void decide_keep_alive(struct server_exchange *e)
     if (c->draining || c->in.eof || c->in.error || e->expect_continue ||
         headers_has_token(&e->x.response, "Connection", "close"))
         c->keep_alive = false;
-    if (!c->in.body_done && c->in.framing == H1_LENGTH && c->in.left > 256 * 1024)
-        c->keep_alive = false;
 }
 
 static int write_head(struct server_exchange *e, unsigned status, int64_t length)
@@ -457,6 +455,9 @@ void exchange_end(struct exchange *x, const struct headers *trailers)
 void exchange_respond(struct exchange *x, unsigned status, const void *body, size_t len)
 {
     struct server_conn *c = x->conn;
+    /* Nobody will read what is left of the request, and it is too much to read for nothing. */
+    if (!c->in.body_done && c->in.framing == H1_LENGTH && c->in.left > SERVER_DROP_BODY_MAX)
+        c->keep_alive = false;
     if (exchange_start(x, status, (int64_t)len) < 0) {
         exchange_abort(x);
         return;

@@ -20,7 +20,6 @@
 enum {
     DEFAULT_MAX_REQUEST_LINE = 16 * 1024,
     DEFAULT_MAX_REQUESTS = 10000,
-    DROP_BODY_MAX = 256 * 1024,         /* of a body nobody reads, to keep the connection */
     DROP_LINGER_MAX = 16 * 1024 * 1024, /* after the answer, to let the peer read it */
 };
 
@@ -354,6 +353,8 @@ static unsigned wanted(const struct server_conn *c)
     switch (c->state) {
     case CONN_HEAD:
         return write ? write : STREAM_READ;
+    case CONN_DISPATCH:
+        return c->s->wanted; /* for the rest of the turn only: not worth a system call */
     case CONN_HANDLE:
         return wanted_in_handle(c);
     case CONN_FINISH:
@@ -444,7 +445,7 @@ void server_conn_exchange_ended(struct server_conn *c)
     c->in.trailers = NULL;
     if (c->state == CONN_HANDLE) {
         set_state(c, c->upgraded ? CONN_UPGRADE : CONN_FINISH);
-        c->drop_left = DROP_BODY_MAX;
+        c->drop_left = SERVER_DROP_BODY_MAX;
         c->last_read = c->last_write = loop_now(c->loop);
         server_conn_update(c);
     }

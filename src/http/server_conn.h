@@ -71,9 +71,10 @@ void server_conn_drain(struct server_conn *c);
 /*
  * Moves a connection, with its exchange if there is one, to another loop (DESIGN section 12):
  * detach on the old loop's thread, hand the pointers over (loop_post), attach on the new one's,
- * and answer there. Possible while no exchange runs, and in or after the handler as long as the
- * exchange has not been answered and nothing was read of its body. 0; -EBUSY: none of these;
- * -ENOTSUP: the stream cannot move.
+ * and answer there. Possible while no exchange runs, and in or after the handler (but not inside
+ * `ready` or `gone`) as long as the exchange has not been answered and nothing was read of its
+ * body. 0; -EBUSY: none of these; -ENOTSUP: the stream cannot move. server_conn_free() of a
+ * detached connection frees its exchange too.
  */
 int server_conn_detach(struct server_conn *c);
 /* Who is told from now on: the callbacks and `ud` of server_conn_options. */

@@ -8,6 +8,9 @@
 #include "io/loop.h"
 #include "io/timer.h"
 
+/* Bytes of a body nobody has read that are read to keep the connection. */
+enum { SERVER_DROP_BODY_MAX = 256 * 1024 };
+
 enum server_conn_state {
     CONN_HEAD,     /* waits for a head, or is in one */
     CONN_DISPATCH, /* a head is complete, the handler is called at the end of the turn */
