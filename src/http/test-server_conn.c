@@ -275,6 +275,13 @@ static void continue_is_sent_only_when_the_body_is_read(void **state)
     assert_false(f.client.ended);
     stop(&f);
 
+    /* A client that has not waited is not told to go on. */
+    start(&f, 1 << 20);
+    far_say(&f.client, expecting, 0);
+    far_say(&f.client, "abc", 0);
+    assert_true(strncmp(far_hear(&f.client), "HTTP/1.1 200 ", 13) == 0);
+    stop(&f);
+
     expect(&f, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n", NULL, true);
     expect(&f,
@@ -512,6 +519,7 @@ static const char *const bad_chunks[] = {
     "10000000000000000\r\n",
     "ffffffffffffffff\r\n",
     "0\r\nContent-Length: 3\r\n\r\n",
+    "3\r\nabcX\n0\r\n\r\n",
     "0\r\nHost: b\r\n\r\n",
     "0\r\nno colon\r\n\r\n",
     "3;\x01\r\nabc\r\n",
@@ -760,7 +768,29 @@ static void a_slow_handler_stops_the_client(void **state)
     teardown(&f);
 }
 
-static void an_idle_connection_can_change_its_loop(void **state)
+static void count_ready(struct exchange *x, unsigned events, void *ud)
+{
+    char data[100];
+    ++*(int *)ud;
+    assert_int_equal(exchange_recv(x, data, sizeof(data)), -EAGAIN);
+}
+
+static void waiting_for_a_body_costs_nothing(void **state)
+{
+    struct fixture f;
+    int n_ready = 0;
+    setup(&f);
+    start(&f, 10000);
+    far_say(&f.client, "POST /hold HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5", 0);
+    settle(f.loop);
+    exchange_set_callbacks(f.held, count_ready, NULL, &n_ready);
+    exchange_want(f.held, STREAM_READ);
+    settle(f.loop);
+    assert_in_range(n_ready, 0, 2);
+    teardown(&f);
+}
+
+static void a_pair_in_memory_cannot_change_its_loop(void **state)
 {
     struct fixture f;
     setup(&f);
@@ -794,4 +824,5 @@ TEST_MAIN(cmocka_unit_test(a_request_is_answered_and_the_connection_kept),
           cmocka_unit_test(the_handler_learns_that_the_peer_has_gone),
           cmocka_unit_test(a_slow_reader_stops_the_sender),
           cmocka_unit_test(a_slow_handler_stops_the_client),
-          cmocka_unit_test(an_idle_connection_can_change_its_loop));
+          cmocka_unit_test(waiting_for_a_body_costs_nothing),
+          cmocka_unit_test(a_pair_in_memory_cannot_change_its_loop));

@@ -233,6 +233,20 @@ static void a_flood_of_pings_is_bounded(void **state)
     }
     stream_send_bytes(ends[1], "\x82\x01z", 3);
     assert_int_equal(stream_recv(ws, data, sizeof(data)), 1);
+
+    /* There is still room for the end. */
+    unsigned char last[8] = {0};
+    assert_int_equal(stream_shutdown(ws), 0);
+    for (int i = 0; i < 200; i++) {
+        ssize_t n;
+        loop_turn(loop, false);
+        while ((n = stream_recv(ends[1], data, sizeof(data))) > 0) {
+            size_t new = (size_t)n < sizeof(last) ? (size_t)n : sizeof(last);
+            memmove(last, last + new, sizeof(last) - new);
+            memcpy(last + sizeof(last) - new, data + n - new, new);
+        }
+    }
+    assert_memory_equal(last, "\x88\x82", 2);
     stream_free(ws);
     stream_free(ends[1]);
     loop_free(f.loop);
