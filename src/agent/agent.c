@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "agent/footprint.h"
 #include "agent/peers.h"
 #include "agent/server_api.h"
 #include "base/cleanup.h"
@@ -115,8 +116,10 @@ enum agent_exit agent_run(const struct agent_config *config, struct err *err)
 {
     struct agent_process a = {0};
     int r = start(&a, config, err);
-    if (r == 0)
+    if (r == 0) {
+        footprint_trim();
         loop_run(a.loop);
+    }
     stop(&a);
     return r == 0 ? AGENT_EXIT_SIGNAL : AGENT_EXIT_FAILED;
 }
