@@ -65,6 +65,8 @@ static void not_answered(struct agent_carrier *a, enum api_outcome outcome, cons
         err_set(&reason, -ENOKEY, "the log-in to %s is not valid, or not any longer", a->api->url);
         free(a->hint);
         a->hint = xasprintf("log in with: adit login %s", a->api->url);
+    } else {
+        err_wrap(&reason, "%s", a->ref->workspace);
     }
     end_attempt(a, CARRIER_DENIED, &reason);
 }

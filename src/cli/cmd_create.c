@@ -104,19 +104,19 @@ static void print_json(struct api_client *c, const struct api_workspace_created 
                        const char *file)
 {
     const struct workspace *ws = &made->workspace.ws;
-    json_t *agents = json_array();
+    json_t *tokens = json_array();
     for (size_t i = 0; i < made->n_tokens; i++) {
         _cleanup_free_ char *command = command_for(c, made->tokens[i].token, file);
-        json_array_append_new(agents, json_pack("{s:s, s:s?, s:s}", "agent", made->tokens[i].agent,
-                                                "agent_token", file ? NULL : made->tokens[i].token,
-                                                "command", command));
+        json_array_append_new(tokens,
+                              json_pack("{s:s, s:s?, s:s}", "agent", made->tokens[i].agent, "token",
+                                        file ? NULL : made->tokens[i].token, "command", command));
     }
-    const json_t *first = json_array_get(agents, 0);
-    json_t *result = json_pack(
-        "{s:{s:s, s:s, s:s}, s:s?, s:s?, s:s?, s:o}", "workspace", "name", ws->name, "owner",
-        ws->owner_name, "template", ws->template_name, "agent_token",
-        json_string_value(json_object_get(first, "agent_token")), "command",
-        json_string_value(json_object_get(first, "command")), "token_file", file, "agents", agents);
+    const json_t *first = json_array_get(tokens, 0);
+    json_t *result = json_pack("{s:{s:s, s:s, s:s}, s:s?, s:s?, s:s?, s:o}", "workspace", "name",
+                               ws->name, "owner", ws->owner_name, "template", ws->template_name,
+                               "agent_token", json_string_value(json_object_get(first, "token")),
+                               "command", json_string_value(json_object_get(first, "command")),
+                               "token_file", file, "tokens", tokens);
     output_json(&c->cli->out, result);
     json_decref(result);
 }

@@ -74,9 +74,13 @@ static int ask_password(struct cli *cli, bool twice, struct secret **ret)
     return EXIT_CODE_FAILURE;
 }
 
-/* A deployment without users wants its first; one with users does not. */
-static int check_setup(struct api_client *c, bool first_user)
+/*
+ * A deployment without users wants its first; one with users does not. *first_user is set when the
+ * person at the terminal agrees to be the first.
+ */
+static int check_setup(struct api_client *c, bool *first_user)
 {
+    struct output *out = &c->cli->out;
     struct api_setup_status status;
     int code = api_client_call_typed(c, "GET", API_PREFIX "/setup", NULL, NULL,
                                      &api_setup_status_type, &status);
@@ -84,9 +88,10 @@ static int check_setup(struct api_client *c, bool first_user)
         return code;
     bool needed = status.needed;
     api_setup_status_release(&status);
-    if (needed == first_user)
+    if (needed && !*first_user && term_can_ask())
+        *first_user = term_confirm("There are no users yet. Be the first, the administrator?");
+    if (needed == *first_user)
         return 0;
-    struct output *out = &c->cli->out;
     output_error(out, needed ? "%s has no users yet" : "%s has its first user already", c->url);
     output_hint(out,
                 needed ? "make the first one with: adit login %s --first-user"
@@ -179,7 +184,7 @@ static int log_in(struct api_client *c)
     char name[NAME_SIZE];
     struct secret *password = NULL;
     warn_cleartext(c);
-    int code = check_setup(c, first_user);
+    int code = check_setup(c, &first_user);
     if (code == 0)
         code = ask_username(cli, name);
     if (code == 0)
@@ -187,7 +192,7 @@ static int log_in(struct api_client *c)
     if (code != 0)
         return code;
 
-    struct api_login_response answer;
+    struct api_login_response answer = {0};
     code = send_login(c, name, password, first_user, &answer);
     secret_free(password);
     if (code != 0)

@@ -223,7 +223,7 @@ void forward_display_up(struct forward_display *d, const char *path)
     d->reason[0] = 0;
     str_copy(d->path, sizeof(d->path), path);
     if (d->out->json) {
-        json_t *event = named("session_up");
+        json_t *event = named("connected");
         json_object_set_new(event, "path", json_string(path));
         print_event(d, event);
         return;
@@ -233,23 +233,39 @@ void forward_display_up(struct forward_display *d, const char *path)
     say(d, NORMAL, text);
 }
 
+void forward_display_ready(struct forward_display *d)
+{
+    if (d->out->json)
+        print_event(d, named("ready"));
+}
+
+static void print_reason(struct forward_display *d, const char *name)
+{
+    json_t *event = named(name);
+    json_object_set_new(event, "reason", json_string(d->reason));
+    print_event(d, event);
+}
+
 void forward_display_away(struct forward_display *d, bool was_up, const char *reason)
 {
-    bool same = !d->up && !was_up && str_eq(d->reason, reason);
+    char text[512];
+    bool same = !was_up && str_eq(reason, d->reason);
     d->up = false;
     d->rtt = 0;
     str_copy(d->reason, sizeof(d->reason), reason);
     if (same)
         return;
     if (d->out->json) {
-        json_t *event = named(was_up ? "session_down" : "session_waiting");
-        json_object_set_new(event, "reason", json_string(reason));
-        print_event(d, event);
+        if (was_up)
+            print_reason(d, "disconnected");
+        print_reason(d, "waiting");
         return;
     }
-    char text[512];
-    snprintf(text, sizeof(text), "%s %s: %s; the listeners stay open, and it goes on trying",
-             was_up ? "lost the session to" : "waiting for", d->options.workspace, reason);
+    if (was_up)
+        snprintf(text, sizeof(text), "lost %s (%s); waiting for it, with the listeners open",
+                 d->options.workspace, d->reason);
+    else
+        snprintf(text, sizeof(text), "waiting for %s: %s", d->options.workspace, d->reason);
     say(d, WARNING, text);
 }
 

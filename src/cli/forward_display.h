@@ -24,6 +24,8 @@ void forward_display_event(struct forward_display *d, const struct forward_event
 
 /* The session is there. `path`: "relayed" or "direct". */
 void forward_display_up(struct forward_display *d, const char *path);
+/* For the first time the session is there and everything listens. */
+void forward_display_ready(struct forward_display *d);
 /* It is not: what is waited for and why. `was_up`: it was there until now. */
 void forward_display_away(struct forward_display *d, bool was_up, const char *reason);
 /* Last measured round trip; 0: not known. */

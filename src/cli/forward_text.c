@@ -75,10 +75,14 @@ char *forward_text_line(const struct forward *fw, const char *address,
 /* ---- events ---- */
 
 static const char *const event_names[] = {
-    [FORWARD_OPENED] = "forward_opened",       [FORWARD_AWAY] = "forward_away",
-    [FORWARD_FAILED] = "forward_failed",       [FORWARD_ACCEPTED] = "connection_opened",
-    [FORWARD_CLOSED] = "connection_closed",    [FORWARD_REFUSED] = "connection_refused",
-    [FORWARD_UNREACHED] = "connection_failed", [FORWARD_WARNING] = "warning",
+    [FORWARD_OPENED] = "listening",
+    [FORWARD_AWAY] = "listener_away",
+    [FORWARD_FAILED] = "listener_failed",
+    [FORWARD_ACCEPTED] = "connection_opened",
+    [FORWARD_CLOSED] = "connection_closed",
+    [FORWARD_REFUSED] = "connection_refused",
+    [FORWARD_UNREACHED] = "connection_failed",
+    [FORWARD_WARNING] = "warning",
 };
 
 json_t *forward_text_named_event(const char *name, usec_t now)

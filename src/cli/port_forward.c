@@ -47,6 +47,7 @@ struct port_forward {
     char workspace[WORKSPACE_REF_SIZE];
     char reason[256]; /* why the agent is not reached */
     bool up;
+    bool ready; /* everything was open once */
     bool done;
     int code;
 };
@@ -92,6 +93,14 @@ static void unlisten_there(struct listen_client *l, void *ud)
     listen_client_free(l);
 }
 
+static void check_ready(struct port_forward *p)
+{
+    if (p->ready || !p->up || !forwarder_is_open(p->forwarder))
+        return;
+    p->ready = true;
+    forward_display_ready(p->display);
+}
+
 static void on_forward_event(const struct forward_event *event, void *ud)
 {
     struct port_forward *p = ud;
@@ -106,13 +115,19 @@ static void on_forward_event(const struct forward_event *event, void *ud)
         return;
     }
     forward_display_event(p->display, event);
+    if (event->kind == FORWARD_OPENED)
+        check_ready(p);
 }
 
 /* ---- the session ---- */
 
+/* Without the full stop of a sentence: it stands within another one. */
 static void set_reason(struct port_forward *p, const char *reason)
 {
-    str_copy(p->reason, sizeof(p->reason), reason && *reason ? reason : "not connected yet");
+    struct span text = span_of(reason && *reason ? reason : "not connected yet");
+    if (span_ends(text, "."))
+        text.len--;
+    str_copy_span(p->reason, sizeof(p->reason), text);
 }
 
 static void retry_soon(struct port_forward *p)
@@ -129,6 +144,7 @@ static void session_up(struct port_forward *p)
     timer_start(&p->round_trip, ROUND_TRIP_MS * USEC_PER_MSEC);
     forward_display_up(p->display, "relayed");
     forwarder_session_up(p->forwarder);
+    check_ready(p);
 }
 
 static void session_away(struct port_forward *p, const char *reason)

@@ -5,6 +5,7 @@
  */
 #include "forward/connection.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -83,6 +84,24 @@ void connection_unreached(struct connection *c, enum dial_result result, const c
     forward_item_event(c->item, event);
 }
 
+/* How a connection that had been made broke. */
+static const char *broken_text(int result)
+{
+    switch (result) {
+    case -ECONNRESET:
+    case -EPIPE:
+        return "reset by one end";
+    case -ETIMEDOUT:
+        return "timed out";
+    case -ENETDOWN:
+    case -ENETUNREACH:
+    case -EHOSTUNREACH:
+        return "the session was lost";
+    default:
+        return "broken off";
+    }
+}
+
 void connection_finish(struct connection *c, int result, uint64_t received, uint64_t sent)
 {
     struct forward_event event = event_of(c, FORWARD_CLOSED);
@@ -90,8 +109,8 @@ void connection_finish(struct connection *c, int result, uint64_t received, uint
     event.sent = sent;
     event.duration = loop_now(c->item->forwarder->loop) - c->since;
     if (result < 0) {
-        event.result = dial_result_from_errno(result);
-        event.text = dial_result_text(event.result);
+        event.result = DIAL_CLOSED;
+        event.text = broken_text(result);
     }
     forward_item_event(c->item, event);
     connection_free(c);

@@ -192,6 +192,14 @@ const char *forwarder_address(const struct forwarder *f, size_t index)
     return f->items[index].address;
 }
 
+bool forwarder_is_open(const struct forwarder *f)
+{
+    for (size_t i = 0; i < f->n_items; i++)
+        if (!f->items[i].address[0])
+            return false;
+    return true;
+}
+
 static void close_item(struct forward_item *item)
 {
     struct connection *c, *tmp;

@@ -111,5 +111,8 @@ void forwarder_stats(const struct forwarder *f, size_t index, struct forward_sta
 /* Where a forward listens now: "127.0.0.1:8080", "" while it does not. Borrowed. */
 const char *forwarder_address(const struct forwarder *f, size_t index);
 
+/* Whether every forward listens. */
+bool forwarder_is_open(const struct forwarder *f);
+
 /* Closes everything, without events. Returns NULL; accepts NULL. */
 struct forwarder *forwarder_free(struct forwarder *f);
