@@ -214,7 +214,7 @@ static void deliver(struct client_conn *c)
     unsigned events = 0;
     if (may_read(call) || (c->failed && call->head_done))
         events |= call->want & STREAM_READ;
-    if (c->failed || c->out.error || (c->writable && c->out.out.len == 0))
+    if (c->failed || c->out.error || (c->writable && h1_writer_queued(&c->out) == 0))
         events |= call->want & STREAM_WRITE;
     c->writable = false;
     if (!events || !call->ready)
@@ -226,11 +226,11 @@ static void deliver(struct client_conn *c)
 
 static void flush(struct client_conn *c)
 {
-    size_t queued = c->out.out.len;
+    size_t queued = h1_writer_queued(&c->out);
     if (queued == 0 || !c->writable)
         return;
     h1_writer_flush(&c->out);
-    if (c->out.out.len < queued)
+    if (h1_writer_queued(&c->out) < queued)
         c->last_progress = loop_now(c->loop);
 }
 
@@ -285,7 +285,7 @@ static unsigned wanted(const struct client_conn *c)
     unsigned want = 0;
     if (!call)
         return STREAM_READ;
-    if (!c->out.error && (c->out.out.len > 0 || (call->want & STREAM_WRITE)))
+    if (!c->out.error && (h1_writer_queued(&c->out) > 0 || (call->want & STREAM_WRITE)))
         want |= STREAM_WRITE;
     if (!call->head_done || ((call->want & STREAM_READ) && c->in.starved && !c->in.body_done))
         want |= STREAM_READ;
@@ -298,7 +298,7 @@ static usec_t find_deadline(const struct client_conn *c)
     if (!call)
         return 0;
     if (!call->head_done) {
-        bool sent = call->request_done && c->out.out.len == 0;
+        bool sent = call->request_done && h1_writer_queued(&c->out) == 0;
         return sent && c->o.head_timeout ? c->last_progress + c->o.head_timeout : 0;
     }
     bool waits = (call->want & STREAM_READ) && !c->in.body_done && !c->in.error;
@@ -445,8 +445,8 @@ struct client_call *client_call_free(struct client_call *call)
         return NULL;
     struct client_conn *c = call->conn;
     bool complete = call->head_done && call->request_done && call->keep_alive && !c->failed &&
-                    c->out.out.len == 0 && !c->out.error && c->in.body_done && !c->in.error &&
-                    !c->in.eof;
+                    h1_writer_queued(&c->out) == 0 && !c->out.error && c->in.body_done &&
+                    !c->in.error && !c->in.eof;
     c->call = NULL;
     call_release(call);
     if (complete) {
@@ -557,7 +557,7 @@ void client_call_want(struct client_call *call, unsigned events)
     if ((events & ~call->want) & STREAM_READ)
         c->last_progress = loop_now(c->loop);
     call->want = events;
-    c->writable = c->writable && c->out.out.len > 0;
+    c->writable = c->writable && h1_writer_queued(&c->out) > 0;
     if (c->failed)
         poke(c);
     else
@@ -568,7 +568,7 @@ struct stream *client_call_upgrade(struct client_call *call)
 {
     struct client_conn *c = call->conn;
     struct stream *s = c->s;
-    if (c->failed || !call->head_done || !tunnel_made(call) || c->out.out.len > 0)
+    if (c->failed || !call->head_done || !tunnel_made(call) || h1_writer_queued(&c->out) > 0)
         return NULL;
     stream_want(s, 0);
     stream_set_ready(s, NULL, NULL);

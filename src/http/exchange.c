@@ -176,7 +176,7 @@ void server_exchange_deliver(struct server_exchange *e)
         events = e->want;
     else if (server_exchange_may_read(e))
         events |= STREAM_READ;
-    if ((e->want & STREAM_WRITE) && c->writable && c->out.out.len == 0)
+    if ((e->want & STREAM_WRITE) && c->writable && h1_writer_queued(&c->out) == 0)
         events |= STREAM_WRITE;
     c->writable = false;
     if (!events || !e->ready)
@@ -452,7 +452,10 @@ void exchange_end(struct exchange *x, const struct headers *trailers)
     server_conn_exchange_ended(c);
 }
 
-void exchange_respond(struct exchange *x, unsigned status, const void *body, size_t len)
+typedef int send_fn(struct h1_writer *w, const void *data, size_t len);
+
+static void respond(struct exchange *x, unsigned status, const void *body, size_t len,
+                    send_fn *send)
 {
     struct server_conn *c = x->conn;
     /* Nobody will read what is left of the request, and it is too much to read for nothing. */
@@ -462,10 +465,20 @@ void exchange_respond(struct exchange *x, unsigned status, const void *body, siz
         exchange_abort(x);
         return;
     }
-    int r = h1_writer_send_all(&c->out, body, len);
+    int r = send(&c->out, body, len);
     if (r < 0)
         server_conn_fail(c, r);
     exchange_end(x, NULL);
+}
+
+void exchange_respond(struct exchange *x, unsigned status, const void *body, size_t len)
+{
+    respond(x, status, body, len, h1_writer_send_all);
+}
+
+void exchange_respond_static(struct exchange *x, unsigned status, const void *body, size_t len)
+{
+    respond(x, status, body, len, h1_writer_send_fixed);
 }
 
 void exchange_abort(struct exchange *x)

@@ -94,6 +94,8 @@ unsigned exchange_status_of(int result);
 
 /* Answers with x->response and these bytes (copied), and ends the exchange. */
 void exchange_respond(struct exchange *x, unsigned status, const void *body, size_t len);
+/* The same for bytes that live as long as the program (an embedded file): they are not copied. */
+void exchange_respond_static(struct exchange *x, unsigned status, const void *body, size_t len);
 
 /* An interim answer, 102-199 but 101, at any time before the final one. 0 or the failure. */
 int exchange_inform(struct exchange *x, unsigned status, const struct headers *fields);

@@ -36,13 +36,31 @@ static ssize_t latch(struct h1_writer *w, ssize_t n)
     return n;
 }
 
+size_t h1_writer_queued(const struct h1_writer *w)
+{
+    return w->out.len + w->fixed_len;
+}
+
+static void count_sent(struct h1_writer *w, size_t n)
+{
+    size_t of_out = n < w->out.len ? n : w->out.len;
+    buf_consume(&w->out, of_out);
+    w->fixed += n - of_out;
+    w->fixed_len -= n - of_out;
+}
+
 int h1_writer_flush(struct h1_writer *w)
 {
-    while (w->out.len > 0 && !w->error) {
-        ssize_t n = stream_send_bytes(w->s, buf_data(&w->out), w->out.len);
+    while (h1_writer_queued(w) > 0 && !w->error) {
+        const struct iovec iov[2] = {
+            {(void *)buf_data(&w->out), w->out.len},
+            {(void *)w->fixed, w->fixed_len},
+        };
+        int skip = w->out.len == 0;
+        ssize_t n = stream_send(w->s, iov + skip, w->fixed_len > 0 ? 2 - skip : 1);
         if (n < 0)
             return (int)latch(w, n);
-        buf_consume(&w->out, (size_t)n);
+        count_sent(w, (size_t)n);
     }
     w->blocked = false;
     return w->error;
@@ -214,6 +232,19 @@ int h1_writer_send_all(struct h1_writer *w, const void *data, size_t len)
     if (w->body == H1_BODY_LENGTH)
         w->left -= len;
     return buf_append(&w->out, p, len) < 0 ? (int)latch(w, -ENOBUFS) : 0;
+}
+
+int h1_writer_send_fixed(struct h1_writer *w, const void *data, size_t len)
+{
+    if (w->body == H1_BODY_NONE)
+        return 0;
+    if (w->body != H1_BODY_LENGTH || len != w->left)
+        return -EINVAL;
+    w->fixed = data;
+    w->fixed_len = len;
+    w->left = 0;
+    int r = h1_writer_flush(w);
+    return r == -EAGAIN ? 0 : r;
 }
 
 int h1_writer_end(struct h1_writer *w, const struct headers *trailers)

@@ -24,6 +24,8 @@ enum h1_body { H1_BODY_NONE, H1_BODY_LENGTH, H1_BODY_CHUNKED, H1_BODY_RAW };
 struct h1_writer {
     struct stream *s; /* borrowed */
     struct buf out;
+    const unsigned char *fixed; /* behind `out`: a constant that is not copied */
+    size_t fixed_len;
     enum h1_body body;
     uint64_t left; /* of H1_BODY_LENGTH */
     bool blocked;  /* the stream took no more */
@@ -33,6 +35,8 @@ struct h1_writer {
 void h1_writer_init(struct h1_writer *w, struct stream *s);
 void h1_writer_deinit(struct h1_writer *w);
 
+/* Bytes that the stream has not taken yet. */
+size_t h1_writer_queued(const struct h1_writer *w);
 /* 0: everything is out; -EAGAIN; or the failure. */
 int h1_writer_flush(struct h1_writer *w);
 
@@ -48,5 +52,7 @@ int h1_writer_begin(struct h1_writer *w, enum h1_body body, uint64_t length);
 ssize_t h1_writer_send(struct h1_writer *w, const struct iovec *iov, int n_iov);
 /* Takes all of it: what the stream does not take now is copied. 0 or the failure. */
 int h1_writer_send_all(struct h1_writer *w, const void *data, size_t len);
+/* The same for bytes that live for ever: nothing is copied. Ends a body with a length. */
+int h1_writer_send_fixed(struct h1_writer *w, const void *data, size_t len);
 /* Queues the end of a body. 0; -EINVAL: bytes of its length are missing; -ENOBUFS. */
 int h1_writer_end(struct h1_writer *w, const struct headers *trailers);

@@ -40,6 +40,7 @@ void headers_init(struct headers *h, struct arena *arena, size_t max_bytes, size
  */
 int headers_add(struct headers *h, const char *name, const char *value);
 int headers_add_span(struct headers *h, struct span name, struct span value);
+/* As headers_add; -ENOBUFS also for a value of more than 1023 bytes. */
 int headers_addf(struct headers *h, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* As headers_add_span without copying: name and value must live as long as the arena. */

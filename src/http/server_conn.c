@@ -162,10 +162,10 @@ static void watch_peer(struct server_conn *c)
 
 static void run_handle(struct server_conn *c)
 {
-    size_t queued = c->out.out.len;
+    size_t queued = h1_writer_queued(&c->out);
     if (queued > 0 && c->writable) {
         int r = h1_writer_flush(&c->out);
-        if (c->out.out.len < queued)
+        if (h1_writer_queued(&c->out) < queued)
             c->last_write = loop_now(c->loop);
         if (r < 0 && r != -EAGAIN)
             server_conn_fail(c, r);
@@ -193,9 +193,9 @@ static int drop_body(struct server_conn *c)
 
 static bool run_finish(struct server_conn *c)
 {
-    size_t queued = c->out.out.len;
+    size_t queued = h1_writer_queued(&c->out);
     int r = h1_writer_flush(&c->out);
-    if (c->out.out.len < queued)
+    if (h1_writer_queued(&c->out) < queued)
         c->last_write = loop_now(c->loop);
     if (r < 0 && r != -EAGAIN) {
         close_stream(c, r);
@@ -339,7 +339,7 @@ static unsigned wanted_in_handle(const struct server_conn *c)
 {
     const struct server_exchange *e = c->x;
     unsigned want = 0;
-    if (c->out.out.len > 0 || (e->want & STREAM_WRITE))
+    if (h1_writer_queued(&c->out) > 0 || (e->want & STREAM_WRITE))
         want |= STREAM_WRITE;
     if (c->in.body_done ? !c->in.eof && c->in.in.len < H1_READ_LEN
                         : (e->want & STREAM_READ) && c->in.starved)
@@ -349,7 +349,7 @@ static unsigned wanted_in_handle(const struct server_conn *c)
 
 static unsigned wanted(const struct server_conn *c)
 {
-    unsigned write = c->out.out.len > 0 ? STREAM_WRITE : 0;
+    unsigned write = h1_writer_queued(&c->out) > 0 ? STREAM_WRITE : 0;
     switch (c->state) {
     case CONN_HEAD:
         return write ? write : STREAM_READ;
@@ -377,14 +377,14 @@ static usec_t find_deadline(const struct server_conn *c)
         return c->head_since ? c->head_since + c->o.header_timeout
                              : c->idle_since + c->o.idle_timeout;
     case CONN_HANDLE:
-        if (c->out.out.len > 0 || (e->want & STREAM_WRITE))
+        if (h1_writer_queued(&c->out) > 0 || (e->want & STREAM_WRITE))
             return c->last_write + c->o.send_timeout;
         if ((e->want & STREAM_READ) && !c->in.body_done && !c->in.error)
             return c->last_read + c->o.body_timeout;
         return 0;
     case CONN_FINISH:
     case CONN_UPGRADE:
-        if (c->out.out.len > 0)
+        if (h1_writer_queued(&c->out) > 0)
             return c->last_write + c->o.send_timeout;
         return c->last_read + linger_timeout;
     case CONN_LINGER:
@@ -427,7 +427,8 @@ static void timed_out(struct timer *t, void *ud)
     }
     if (c->state == CONN_HEAD && c->head_since) {
         refuse(c, 408);
-    } else if (c->state == CONN_HANDLE && c->out.out.len == 0 && !(c->x->want & STREAM_WRITE)) {
+    } else if (c->state == CONN_HANDLE && h1_writer_queued(&c->out) == 0 &&
+               !(c->x->want & STREAM_WRITE)) {
         server_exchange_body_timed_out(c->x);
     } else {
         if (c->state == CONN_HEAD)
@@ -529,7 +530,7 @@ void server_conn_drain(struct server_conn *c)
 
 int server_conn_detach(struct server_conn *c)
 {
-    bool between = c->state == CONN_HEAD && c->out.out.len == 0;
+    bool between = c->state == CONN_HEAD && h1_writer_queued(&c->out) == 0;
     bool unanswered = c->state == CONN_HANDLE && !c->x->started && !c->x->read;
     if (!between && !unanswered)
         return -EBUSY;

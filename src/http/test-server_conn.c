@@ -65,6 +65,8 @@ static void send_streamed(struct exchange *x, int64_t length)
     exchange_end(x, &trailers);
 }
 
+static const char embedded[100000] = "a file in the program";
+
 static void handle(struct exchange *x, void *ud)
 {
     struct fixture *f = ud;
@@ -82,6 +84,8 @@ static void handle(struct exchange *x, void *ud)
         send_streamed(x, 11);
     } else if (span_is(x->path, "/short")) {
         send_streamed(x, 12);
+    } else if (span_is(x->path, "/static")) {
+        exchange_respond_static(x, 200, embedded, sizeof(embedded));
     } else if (span_is(x->path, "/204")) {
         exchange_respond(x, 204, NULL, 0);
     } else if (span_is(x->path, "/304")) {
@@ -742,6 +746,24 @@ static void a_slow_reader_stops_the_sender(void **state)
     teardown(&f);
 }
 
+static void embedded_files_are_sent_without_a_copy(void **state)
+{
+    struct fixture f;
+    setup(&f);
+    start(&f, 10000);
+    far_say(&f.client, "GET /static HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+    far_say(&f.client, "HEAD /static HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+    far_say(&f.client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+    for (int i = 0; i < 20; i++)
+        far_hear(&f.client);
+    const char *body = strstr(buf_cstr(&f.client.got), "\r\n\r\n") + 4;
+    assert_memory_equal(body, embedded, sizeof(embedded));
+    assert_int_equal(strncmp(body + sizeof(embedded), "HTTP/1.1 200 OK\r\n", 17), 0);
+    const char *end = (const char *)buf_data(&f.client.got) + f.client.got.len - 7;
+    assert_memory_equal(end, "\r\n\r\nok\n", 7);
+    teardown(&f);
+}
+
 static void a_slow_handler_stops_the_client(void **state)
 {
     struct fixture f;
@@ -823,6 +845,7 @@ TEST_MAIN(cmocka_unit_test(a_request_is_answered_and_the_connection_kept),
           cmocka_unit_test(drain_closes_idle_and_finishes_running),
           cmocka_unit_test(the_handler_learns_that_the_peer_has_gone),
           cmocka_unit_test(a_slow_reader_stops_the_sender),
+          cmocka_unit_test(embedded_files_are_sent_without_a_copy),
           cmocka_unit_test(a_slow_handler_stops_the_client),
           cmocka_unit_test(waiting_for_a_body_costs_nothing),
           cmocka_unit_test(a_pair_in_memory_cannot_change_its_loop));
