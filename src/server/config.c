@@ -44,8 +44,7 @@ static const struct setting settings[] = {
     {"tls-key", "ADIT_TLS_KEY", "tls_key", "FILE", NULL, "Private key of --tls-cert (PEM).",
      SETTING_TEXT, AT(tls_key), 0, 0},
     {"trusted-proxies", "ADIT_TRUSTED_PROXIES", "trusted_proxies", "CIDR", NULL,
-     "Networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; "
-     "repeatable or a comma list.",
+     "Networks of reverse proxies whose X-Forwarded-For is believed; repeatable or a comma list.",
      SETTING_CIDRS, AT(trusted_proxies), 0, 0},
     {"metrics-from", "ADIT_METRICS_FROM", "metrics_from", "CIDR", "127.0.0.0/8,::1",
      "Networks that may read /metrics; repeatable or a comma list.", SETTING_CIDRS,
@@ -78,40 +77,6 @@ const struct setting *server_settings(size_t *ret_n)
 {
     *ret_n = ARRAY_LEN(settings);
     return settings;
-}
-
-/* One paragraph, folded at 80 columns behind `indent` spaces. */
-static void print_folded(FILE *out, const char *text, int indent)
-{
-    struct span rest = span_of(text), word;
-    int column = 0;
-
-    while (span_split(&rest, ' ', &word)) {
-        if (column > 0 && column + 1 + (int)word.len > 80) {
-            fputc('\n', out);
-            column = 0;
-        }
-        if (column == 0)
-            column = fprintf(out, "%*s" SPAN_FMT, indent, "", SPAN_ARG(word));
-        else
-            column += fprintf(out, " " SPAN_FMT, SPAN_ARG(word));
-    }
-    fputc('\n', out);
-}
-
-void server_settings_print(FILE *out)
-{
-    fputs("Settings, each by flag, environment or key in the YAML file (--config FILE or\n"
-          "ADIT_CONFIG); the first of these that is given counts:\n",
-          out);
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        const struct setting *s = &settings[i];
-        fprintf(out, "\n  --%s %s", s->flag, s->arg);
-        if (s->def)
-            fprintf(out, "  (default %s)", s->def);
-        fprintf(out, "\n      %s, %s:\n", s->env, s->key);
-        print_folded(out, s->help, 6);
-    }
 }
 
 static int check_url(struct server_config *c, struct err *err)

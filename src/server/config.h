@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -67,9 +66,6 @@ struct setting {
 
 /* The table, in the order of the help text. */
 const struct setting *server_settings(size_t *ret_n);
-
-/* Prints the table: flags, environment names, keys, defaults. */
-void server_settings_print(FILE *out);
 
 /*
  * Reads all sources: `argv` holds the arguments behind "adit server" (`--flag value`,

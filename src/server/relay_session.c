@@ -167,8 +167,11 @@ static void end(struct relay_session *s, const char *reason, const char *message
 
 static void on_relay_done(struct relay *r, int result, void *ud)
 {
+    /* Either side leaves by closing its connection: that is the usual end. */
+    bool left = result == 0 || result == -ECONNRESET || result == -EPIPE;
+
     (void)r;
-    close_relay(ud, result == 0 ? "ok" : err_name(result));
+    close_relay(ud, left ? "ok" : err_name(result));
 }
 
 static void on_upgraded(struct stream *person, int result, void *ud)

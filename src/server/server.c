@@ -294,8 +294,8 @@ static void on_setup_needed(void *ud, int r, bool yes)
     if (r != STORE_OK || !yes)
         return;
     fprintf(stderr,
-            "\nThere is no user yet. The first one to log in becomes the administrator:\n\n"
-            "    adit login %s\n\n",
+            "\nThere is no user yet. Make the first one, who becomes the administrator:\n\n"
+            "    adit login %s --first-user\n\n",
             s->access_url);
 }
 

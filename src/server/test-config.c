@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -24,7 +25,7 @@ static char *get_env(const char *name)
     return NULL;
 }
 
-static const char *const home_only[] = {"HOME", "/home/anna", NULL};
+static const char *const home_only[] = {"HOME", "/h/anna", NULL};
 
 struct scene {
     char file[64];
@@ -98,7 +99,7 @@ static void without_any_setting_the_defaults_hold(void **state)
     assert_int_equal(c->log_level, LOG_INFO);
     assert_int_equal(c->metrics_from.len, 2);
     assert_string_equal(c->data_dir,
-                        geteuid() == 0 ? "/var/lib/adit" : "/home/anna/.local/share/adit");
+                        geteuid() == 0 ? "/var/lib/adit" : "/h/anna/.local/share/adit");
 }
 
 static void a_flag_beats_the_environment_and_that_the_file(void **state)

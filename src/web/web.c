@@ -93,7 +93,10 @@ void web_handle(struct web *web, struct exchange *x)
         return;
     }
     index = (size_t)(route - web->routes);
-    if (index < API_ROUTE_COUNT)
+    if (index < API_ROUTE_COUNT && web->in_flight >= WEB_IN_FLIGHT_MAX)
+        web_counters_add(web->o.counters, (unsigned)index,
+                         answer_retry(x, "busy", 1, "The server is busy; try again."));
+    else if (index < API_ROUTE_COUNT)
         call_start(web, x, (unsigned)index, &web_handlers[index], &params);
     else
         web_counters_add(web->o.counters, WEB_ROUTE_PAGES, page_answer(x, route->data, &web->o));

@@ -94,6 +94,9 @@ struct web *web_new(const struct web_options *options);
 /* web_in_flight() is 0. Returns NULL; accepts NULL. */
 struct web *web_free(struct web *web);
 
+/* Requests at once on one loop; beyond it 503. */
+enum { WEB_IN_FLIGHT_MAX = 4096 };
+
 /* Answers a request, now or later: an exchange_fn without the detour. */
 void web_handle(struct web *web, struct exchange *x);
 
