@@ -36,6 +36,7 @@ static int add_claims(jwt_t *jwt, const struct ticket *t)
     const struct withdrawal_subject *s = &t->subject;
     snprintf(epoch, sizeof(epoch), "%016llx", (unsigned long long)t->epoch);
     return jwt_add_grant_int(jwt, "exp", (long)(t->expires_at / USEC_PER_SEC)) |
+           jwt_add_grant_int(jwt, "end", (long)(t->right_ends_at / USEC_PER_SEC)) |
            jwt_add_grant_int(jwt, "gen", (long)t->generation) | add_text(jwt, "epo", epoch) |
            add_text(jwt, "met", t->by_path ? "path" : "subdomain") | add_text(jwt, "sit", t->site) |
            add_text(jwt, "bas", t->base) | add_id(jwt, "sub", &s->user_id) |
@@ -120,6 +121,8 @@ static bool get_claims(jwt_t *jwt, usec_t now, struct ticket *t)
     long generation = jwt_get_grant_int(jwt, "gen");
     *t = (struct ticket){.expires_at = (usec_t)jwt_get_grant_int(jwt, "exp") * USEC_PER_SEC};
     t->generation = (uint64_t)generation;
+    t->everyone = jwt_get_grant(jwt, "pub") != NULL;
+    t->right_ends_at = (usec_t)jwt_get_grant_int(jwt, "end") * USEC_PER_SEC;
     return now < t->expires_at && t->expires_at - now <= TICKET_LIFE + USEC_PER_SEC &&
            generation >= 0 && epoch && num_parse_hex(span_of(epoch), UINT64_MAX, &t->epoch) == 0 &&
            get_request(jwt, t) && get_subject(jwt, &t->subject) &&

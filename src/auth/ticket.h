@@ -31,6 +31,7 @@ struct ticket {
     uint64_t epoch;                    /* of the withdrawal log */
     uint64_t generation;               /* its count */
     struct id owner_id;
+    bool everyone; /* it is public: nobody's being logged in lets anybody in */
 
     /* For the headers that tell the app who it is; empty: it is not told. */
     char user[NAME_SIZE];
@@ -43,7 +44,8 @@ struct ticket {
     char home[TICKET_HOME_SIZE]; /* where "/" leads; empty: nowhere else */
     enum cors_behavior cors;
 
-    usec_t expires_at; /* since 1970 UTC, kept in whole seconds */
+    usec_t right_ends_at; /* of the share or session; 0: open. Both since 1970 UTC, as seconds */
+    usec_t expires_at;    /* of the ticket */
 };
 
 /* Appends the text. 0; -ENOKEY: there is no key yet; -ENOBUFS: it would be too long. */

@@ -27,6 +27,7 @@ static const struct {
     [DIAL_ADDRESS_NOT_HERE] = {"address_not_here", "the machine does not have this address", 409,
                                EADDRNOTAVAIL},
     [DIAL_NOT_PERMITTED] = {"not_permitted", "the system does not permit it", 403, EPERM},
+    [DIAL_TLS_FAILED] = {"tls_failed", "the target does not speak TLS", 502, EPROTO},
     [DIAL_INTERNAL] = {"internal", "an internal error", 500, EIO},
 };
 _Static_assert(ARRAY_LEN(results) == DIAL_RESULT_COUNT, "each result has its texts");

@@ -18,6 +18,7 @@ enum dial_result {
     DIAL_ADDRESS_IN_USE,   /* listen: the port is taken */
     DIAL_ADDRESS_NOT_HERE, /* listen: the machine does not have this address */
     DIAL_NOT_PERMITTED,    /* the system does not allow it (a port below 1024, a file's mode) */
+    DIAL_TLS_FAILED,       /* TLS to the target was asked for, and it does not speak it */
     DIAL_INTERNAL,
     DIAL_RESULT_COUNT
 };

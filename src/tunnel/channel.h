@@ -33,6 +33,7 @@ struct channel_target {
     enum channel_kind kind;
     const char *host; /* TCP, UDP, LISTEN: without brackets */
     uint16_t port;    /* likewise */
+    bool tls; /* TCP: the agent speaks TLS to the target; the channel carries what is in it */
     const char *path; /* UNIX, LISTEN on a Unix socket: its path */
     struct id id;     /* PEER: the peer's; ACCEPT: the connection's */
 };

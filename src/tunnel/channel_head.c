@@ -78,6 +78,8 @@ int channel_head_write(const struct channel_target *target, struct channel_head 
     *ret = (struct channel_head){.head.method = "CONNECT", .head.fields = ret->fields};
     if (target->kind == CHANNEL_TCP) {
         ret->head.authority = hostport_format(target->host, target->port, ret->authority);
+        if (target->tls)
+            ret->fields[ret->head.n_fields++] = (struct h2_field){"adit-tls", "1"};
         return 0;
     }
     _cleanup_(buf_deinit) struct buf path = BUF_INIT(CHANNEL_PATH_SIZE - 1);

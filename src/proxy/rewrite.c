@@ -1,0 +1,164 @@
+#include "proxy/rewrite.h"
+
+#include <errno.h>
+
+#include "auth/cookie_names.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "http/headers.h"
+#include "proto/cookie.h"
+#include "proto/header_rule.h"
+
+enum { COOKIE_MAX_LEN = 32 << 10 };
+
+/* Built anew below, or for us alone. */
+static bool is_replaced(struct span name)
+{
+    static const char *const names[] = {
+        "content-length",    "cookie",           "forwarded",          "x-forwarded-for",
+        "x-forwarded-proto", "x-forwarded-host", "x-real-ip",          "x-adit-user",
+        "x-adit-email",      "http2-settings",   "adit-session-token",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (span_iis(name, names[i]))
+            return true;
+    return false;
+}
+
+/* By its own name, or because Connection names it (RFC 9110 section 7.6.1). */
+static bool is_of_connection(const struct headers *h, const struct header *field)
+{
+    struct span list, element;
+    size_t at = 0;
+    if (header_is_hop_by_hop(field->name))
+        return true;
+    while (headers_next(h, "Connection", &at, &list))
+        while (header_list_next(&list, &element))
+            if (span_ieq(element, field->name))
+                return true;
+    return false;
+}
+
+static int add_cookies(const struct headers *from, const struct cookie_names *ours,
+                       struct headers *to)
+{
+    struct span field;
+    size_t at = 0;
+    int r = 0;
+    while (r == 0 && headers_next(from, "Cookie", &at, &field)) {
+        _cleanup_(buf_deinit) struct buf kept = BUF_INIT(COOKIE_MAX_LEN);
+        r = cookie_remove(field, ours->all, ours->n_all, &kept);
+        if (r == 0 && kept.len > 0)
+            r = headers_add_span(to, SPAN("Cookie"), span_from(buf_data(&kept), kept.len));
+    }
+    return r;
+}
+
+static bool is_scheme(struct span text)
+{
+    return span_is(text, "http") || span_is(text, "https");
+}
+
+static int add_forwarded(const struct headers *from, const struct rewrite_client *c,
+                         struct headers *to)
+{
+    struct span proto = c->trusted ? headers_get(from, "X-Forwarded-Proto") : SPAN_NULL;
+    struct span host = c->trusted ? headers_get(from, "X-Forwarded-Host") : SPAN_NULL;
+    int r = str_eq(c->ip, c->peer) ? headers_add(to, "X-Forwarded-For", c->ip)
+                                   : headers_addf(to, "X-Forwarded-For", "%s, %s", c->ip, c->peer);
+    if (!is_scheme(proto))
+        proto = c->tls ? SPAN("https") : SPAN("http");
+    if (host.len == 0)
+        host = c->host;
+    if (r == 0)
+        r = headers_add_span(to, SPAN("X-Forwarded-Proto"), proto);
+    return r == 0 ? headers_add_span(to, SPAN("X-Forwarded-Host"), host) : r;
+}
+
+static int add_identity(const struct rewrite_client *c, struct headers *to)
+{
+    int r = 0;
+    if (c->user && *c->user)
+        r = headers_add(to, "X-Adit-User", c->user);
+    if (r == 0 && c->email && *c->email)
+        r = headers_add(to, "X-Adit-Email", c->email);
+    return r;
+}
+
+/* What our own connection to the app has to say. */
+static int add_connection(const struct headers *from, const struct rewrite_client *c,
+                          struct headers *to)
+{
+    struct span field;
+    size_t at = 0;
+    int r;
+    if (c->upgrade) {
+        r = headers_add(to, "Connection", "Upgrade");
+        while (r == 0 && headers_next(from, "Upgrade", &at, &field))
+            r = headers_add_span(to, SPAN("Upgrade"), field);
+        return r;
+    }
+    if (!headers_has_token(from, "TE", "trailers"))
+        return 0;
+    r = headers_add(to, "TE", "trailers");
+    return r == 0 ? headers_add(to, "Connection", "TE") : r;
+}
+
+int rewrite_request(const struct headers *from, const struct rewrite_client *client,
+                    const struct cookie_names *ours, struct headers *to)
+{
+    int r = 0;
+    for (size_t i = 0; i < from->len && r == 0; i++) {
+        const struct header *field = &from->list[i];
+        if (span_iis(field->name, "Trailer") ||
+            (!is_of_connection(from, field) && !is_replaced(field->name)))
+            r = headers_add_borrowed(to, field->name, field->value);
+    }
+    if (r == 0)
+        r = add_cookies(from, ours, to);
+    if (r == 0)
+        r = add_forwarded(from, client, to);
+    if (r == 0)
+        r = add_identity(client, to);
+    return r == 0 ? add_connection(from, client, to) : r;
+}
+
+/*
+ * Browsers store "=name=x" and "name" as a cookie without a name and send it back as "name=x": so
+ * what counts is the text in front of the first attribute, empty name or not.
+ */
+bool rewrite_sets_ours(struct span set_cookie, const struct cookie_names *ours)
+{
+    ptrdiff_t end = span_find(set_cookie, ';');
+    struct span pair = span_trim(span_sub(set_cookie, 0, end < 0 ? set_cookie.len : (size_t)end));
+    while (pair.len > 0 && (pair.p[0] == '=' || pair.p[0] == ' ' || pair.p[0] == '\t'))
+        pair = span_sub(pair, 1, pair.len);
+    ptrdiff_t eq = span_find(pair, '=');
+    struct span name = span_trim(span_sub(pair, 0, eq < 0 ? pair.len : (size_t)eq));
+    for (size_t i = 0; i < ours->n_all; i++)
+        if (span_iis(name, ours->all[i]))
+            return true;
+    return false;
+}
+
+int rewrite_response(const struct headers *from, bool upgrade, const struct cookie_names *ours,
+                     struct headers *to)
+{
+    int r = 0;
+    for (size_t i = 0; i < from->len && r == 0; i++) {
+        const struct header *field = &from->list[i];
+        bool keep = span_iis(field->name, "Trailer") ||
+                    (upgrade && span_iis(field->name, "Upgrade")) || !is_of_connection(from, field);
+        if (span_iis(field->name, "Content-Length") ||
+            (span_iis(field->name, "Set-Cookie") && rewrite_sets_ours(field->value, ours)))
+            keep = false;
+        if (keep)
+            r = headers_add_span(to, field->name, field->value);
+    }
+    return r == 0 && upgrade ? headers_add(to, "Connection", "Upgrade") : r;
+}
+
+bool rewrite_may_upgrade(const struct headers *request)
+{
+    return headers_has(request, "Upgrade") && !headers_has_token(request, "Upgrade", "h2c");
+}
