@@ -95,7 +95,7 @@ static int fill_iov(struct h2 *s, struct iovec *iov)
         if (p->ctl_len > 0)
             iov[n++] = (struct iovec){ctl, p->ctl_len};
         ctl += p->ctl_len;
-        if (p->data_len > 0)
+        if (p->ch && p->data_len > 0)
             iov[n++] = (struct iovec){(unsigned char *)buf_data(&p->ch->out) + p->ch->packed_off,
                                       p->data_len};
         if (p->ch)

@@ -368,6 +368,22 @@ static void a_drained_session_ends_after_its_last_channel(void **state)
     }
 }
 
+static void a_request_that_crosses_a_drain_may_be_repeated(void **state)
+{
+    struct h2_scene sc = {0};
+    struct asked open = {0}, crossing = {0};
+    h2_scene_open(&sc);
+    open_tunnel(&sc, &open);
+    h2_drain(sc.server);
+    ask_connect(&sc, &crossing);
+    TURN_UNTIL(sc.loop, crossing.n_answers);
+    assert_int_equal(crossing.result, -ECONNREFUSED);
+    assert_int_equal(sc.n_taken, 1);
+    stream_free(crossing.channel);
+    stream_free(open.channel);
+    h2_scene_close(&sc);
+}
+
 static void a_session_may_be_freed_inside_every_callback(void **state)
 {
     struct h2_scene sc = {.answer_at_once = true};
@@ -565,6 +581,7 @@ TEST_MAIN(cmocka_unit_test(a_connect_request_reaches_the_server_and_its_answer_t
           cmocka_unit_test(more_channels_than_the_server_allows_wait_for_a_place),
           cmocka_unit_test(the_end_of_the_carrier_fails_channels_and_is_told_once),
           cmocka_unit_test(a_drained_session_ends_after_its_last_channel),
+          cmocka_unit_test(a_request_that_crosses_a_drain_may_be_repeated),
           cmocka_unit_test(a_session_may_be_freed_inside_every_callback),
           cmocka_unit_test(a_silent_peer_is_dead_after_three_pings),
           cmocka_unit_test(pings_keep_an_idle_session_and_measure_it),

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "io/loop.h"
 #include "io/stream.h"
 #include "proto/connect_listen.h"
 #include "tunnel/channel.h"
@@ -20,6 +21,7 @@
 enum { LINES_MAX = 16 * 1024 };
 
 struct listen_client {
+    struct loop *loop;
     struct tunnel_session *session;
     struct listen_client_options options;
     struct channel_open *open; /* until the answer */
@@ -27,7 +29,8 @@ struct listen_client {
     struct buf lines;
     struct list takes; /* accepts that are under way */
     bool bound;
-    bool *freed; /* set when the client is freed inside one of its callbacks */
+    bool dead; /* freed, perhaps inside one of its callbacks: memory goes later */
+    struct defer reap;
 };
 
 /* An `accept` request, until its channel is handed over. */
@@ -88,25 +91,19 @@ static void handle(struct listen_client *l, const struct listen_event *event)
     /* A connection that was withdrawn makes its `accept` fail, which is how it is noticed. */
 }
 
-/* 0, or -EPROTO. The client may be gone afterwards. */
+/* 0, or -EPROTO. The client may be dead afterwards. */
 static int handle_lines(struct listen_client *l)
 {
-    bool freed = false;
-    int result;
-    l->freed = &freed;
-    for (;;) {
+    while (!l->dead) {
         struct listen_event event;
         size_t used = 0;
-        result = listen_event_next(buf_data(&l->lines), l->lines.len, &used, &event);
+        int result = listen_event_next(buf_data(&l->lines), l->lines.len, &used, &event);
         buf_consume(&l->lines, used);
         if (result != 1)
-            break;
+            return result;
         handle(l, &event);
-        if (freed)
-            return 0;
     }
-    l->freed = NULL;
-    return result;
+    return 0;
 }
 
 static void lines_came(struct stream *channel, unsigned events, void *ud)
@@ -120,9 +117,7 @@ static void lines_came(struct stream *channel, unsigned events, void *ud)
         fail(l, n < 0 ? (int)n : -EPIPE);
         return;
     }
-    if (buf_append(&l->lines, piece, (size_t)n) < 0)
-        fail(l, -EPROTO);
-    else if (handle_lines(l) < 0)
+    if (buf_append(&l->lines, piece, (size_t)n) < 0 || handle_lines(l) < 0)
         fail(l, -EPROTO);
 }
 
@@ -147,6 +142,7 @@ struct listen_client *listen_client_new(struct tunnel_session *session,
                                           .port = options->port,
                                           .path = options->path};
     struct listen_client *l = new0(struct listen_client);
+    l->loop = tunnel_session_loop(session);
     l->session = session;
     l->options = *options;
     l->options.bind = l->options.path = NULL; /* written already, and not ours */
@@ -161,14 +157,14 @@ struct listen_client *listen_client_free(struct listen_client *l)
 {
     if (!l)
         return NULL;
-    if (l->freed)
-        *l->freed = true;
-    struct take *t;
-    while ((t = list_first(&l->takes, struct take, link)))
+    l->dead = true;
+    struct take *t, *next;
+    list_for_each_safe (t, next, &l->takes, link)
         take_free(t);
     channel_open_cancel(l->open);
     stream_free(l->channel);
     buf_deinit(&l->lines);
-    free(l);
+    defer_init(&l->reap, free, l);
+    defer_schedule(l->loop, &l->reap);
     return NULL;
 }

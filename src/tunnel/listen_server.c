@@ -104,13 +104,17 @@ static void watch_oldest(struct listen_server *l)
 static void waited_too_long(struct timer *t, void *ud)
 {
     struct listen_server *l = ud;
-    struct waiting *w;
-    while ((w = list_first(&l->waiting, struct waiting, link)) && w->until <= loop_now(l->loop)) {
+    struct waiting *w, *next;
+    usec_t now = loop_now(l->loop);
+    list_for_each_safe (w, next, &l->waiting, link) {
         const struct listen_event event = {.kind = LISTEN_WITHDRAWN, .id = w->id};
+        if (w->until > now) {
+            timer_start(&l->timeout, w->until - now);
+            return;
+        }
         waiting_free(l, w);
         say(l, &event);
     }
-    watch_oldest(l);
 }
 
 int listen_server_offer(struct listen_server *l, struct stream *connection, const char *originator)
@@ -197,8 +201,8 @@ struct listen_server *listen_server_free(struct listen_server *l)
         return NULL;
     list_remove(&l->link);
     timer_cancel(&l->timeout);
-    struct waiting *w;
-    while ((w = list_first(&l->waiting, struct waiting, link)))
+    struct waiting *w, *next;
+    list_for_each_safe (w, next, &l->waiting, link)
         waiting_free(l, w);
     stream_free(l->channel);
     buf_deinit(&l->lines);

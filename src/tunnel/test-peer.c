@@ -424,8 +424,8 @@ static void broken_announcements_are_answered_with_400(void **state)
         "{}",
         "{\"id\":\"x\",\"pin\":\"y\",\"grant\":{}}",
         "{\"id\":\"00112233445566778899aabbccddeeff\",\"pin\":\"AAAA\",\"grant\":{}}",
-        "{\"id\":\"00112233445566778899aabbccddeeff\","
-        "\"pin\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"grant\":1}",
+        ("{\"id\":\"00112233445566778899aabbccddeeff\",\"grant\":1,"
+         "\"pin\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"),
     };
     struct relayed_scene sc;
     relayed_open(&sc);

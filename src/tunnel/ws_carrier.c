@@ -43,7 +43,7 @@ char *pin_format(const struct tls_pin *pin, char dst[static PIN_TEXT_SIZE])
 
 int pin_parse(const char *text, struct tls_pin *ret)
 {
-    struct tls_pin pin;
+    struct tls_pin pin = {{0}};
     if (base64url_decode(span_of(text), pin.sha256, sizeof(pin.sha256)) != sizeof(pin.sha256))
         return -EINVAL;
     *ret = pin;
