@@ -3,6 +3,7 @@ import socket
 import threading
 
 from harness import net
+from harness.adit import Cli
 from harness.wait import SCALE, until
 
 MIB = 1024  # in KiB
@@ -29,7 +30,6 @@ def stuck_send(port, total, sent):
 
 
 def test_a_reader_that_stops_stops_the_sender(own_workspace, supervisor, tcp_server):
-    from harness.adit import Cli
     hold = threading.Event()
     target = tcp_server(lambda connection: hold.wait(90))
     mine = Cli(supervisor, own_workspace.owner.home, own_workspace.owner.name)

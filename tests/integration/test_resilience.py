@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from harness import net
+from harness.adit import Cli, PROGRAM, clean_environment
 from harness.wait import until
 
 FORWARDS = 10
@@ -12,7 +13,6 @@ FORWARDS = 10
 
 def open_ten(workspace, supervisor, echo):
     """A running port-forward with ten listeners; their ports."""
-    from harness.adit import Cli
     args = []
     for _ in range(FORWARDS):
         args += ["--tcp", f"{net.free_port()}:{echo.port}"]
@@ -57,19 +57,16 @@ def test_listeners_stay_open_while_a_killed_end_comes_back(victim, own_workspace
     forward = open_ten(own_workspace, supervisor, tcp_echo)
     ports = forward.ports[:]
     assert all(works(port) for port in ports)
-    since = forward.process.position()
     knocker = Knocker(ports)
     if victim == "server":
         own_workspace.deployment.crash()
     else:
         own_workspace.agent.kill()
-    forward.process.wait(lambda line: line.stream == "out" and '"waiting"' in line.text,
-                         "word of what it waits for", since=since, timeout=20)
+    assert forward.wait_event("waiting", timeout=20)["reason"]
     if victim == "server":
         own_workspace.deployment.start()
     else:
         home = own_workspace.token_file.parent
-        from harness.adit import PROGRAM, clean_environment
         own_workspace.agent = supervisor.start(
             "agent again", [PROGRAM, "agent", "--url", own_workspace.deployment.url,
                             "--token-file", own_workspace.token_file],
@@ -83,6 +80,7 @@ def test_a_connection_made_while_the_server_is_away_is_served_after_its_return(o
                                                                                tcp_echo):
     forward = open_ten(own_workspace, supervisor, tcp_echo)
     own_workspace.deployment.crash()
+    forward.wait_event("waiting")
     with socket.create_connection(("127.0.0.1", forward.ports[0]), timeout=20) as connection:
         connection.sendall(b"patient")
         own_workspace.deployment.start()
@@ -92,7 +90,6 @@ def test_a_connection_made_while_the_server_is_away_is_served_after_its_return(o
 
 
 def test_reverse_forwards_come_back_on_their_port(own_workspace, supervisor, tcp_echo):
-    from harness.adit import Cli
     mine = Cli(supervisor, own_workspace.owner.home, own_workspace.owner.name)
     forward = mine.forward(own_workspace.name, "-R", f"0:localhost:{tcp_echo.port}")
     port = forward.ports[0]

@@ -3,9 +3,11 @@ import os
 import re
 import secrets
 import socket
+import threading
 from pathlib import Path
 
 from harness import net
+from harness.adit import Cli, PROGRAM, clean_environment
 from harness.wait import until
 
 
@@ -41,7 +43,6 @@ class Tap:
         return f"http://127.0.0.1:{self.server.port}"
 
     def _serve(self, near):
-        import threading
         far = socket.create_connection(("127.0.0.1", self._port))
 
         def copy(source, target):
@@ -63,7 +64,6 @@ class Tap:
 
 
 def test_the_relay_never_holds_a_forwarded_byte(own_deployment, supervisor, tcp_echo):
-    from harness.adit import Cli, PROGRAM, clean_environment
     tap = Tap(own_deployment.port)
     try:
         workspace = own_deployment.workspace(agent=False)

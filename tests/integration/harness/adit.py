@@ -203,7 +203,7 @@ class Deployment:
         address = f"127.0.0.1:{self.port if self.url else 0}"
         self.server = self.supervisor.start(
             "server", [PROGRAM, "server", "--listen", address, "--data-dir", self.root / "data",
-                       "--ready-file", ready, *self.options],
+                       "--ready-file", ready, "--drain-timeout", "2s", *self.options],
             env=clean_environment(self.root), cwd=self.root, good_codes=(0,))
 
         def is_ready():
