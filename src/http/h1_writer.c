@@ -45,8 +45,10 @@ static void count_sent(struct h1_writer *w, size_t n)
 {
     size_t of_out = n < w->out.len ? n : w->out.len;
     buf_consume(&w->out, of_out);
-    w->fixed += n - of_out;
-    w->fixed_len -= n - of_out;
+    if (n > of_out) {
+        w->fixed += n - of_out;
+        w->fixed_len -= n - of_out;
+    }
 }
 
 int h1_writer_flush(struct h1_writer *w)
