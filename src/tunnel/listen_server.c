@@ -34,7 +34,7 @@ struct listen_server {
     struct buf lines; /* not yet taken by the channel */
     struct list waiting;
     size_t n_waiting;
-    struct timer timeout; /* for the oldest that waits */
+    struct timer timeout;
 };
 
 struct waiting {
@@ -93,14 +93,7 @@ static void channel_ready(struct stream *channel, unsigned events, void *ud)
 
 /* ---- connections that wait ---- */
 
-static void watch_oldest(struct listen_server *l)
-{
-    struct waiting *oldest = list_first(&l->waiting, struct waiting, link);
-    timer_cancel(&l->timeout);
-    if (oldest)
-        timer_start(&l->timeout, oldest->until - loop_now(l->loop));
-}
-
+/* The timer runs for the oldest, or for one that was taken meanwhile. */
 static void waited_too_long(struct timer *t, void *ud)
 {
     struct listen_server *l = ud;
@@ -134,7 +127,7 @@ int listen_server_offer(struct listen_server *l, struct stream *connection, cons
     list_append(&l->waiting, &w->link);
     l->n_waiting++;
     if (!timer_pending(&l->timeout))
-        watch_oldest(l);
+        timer_start(&l->timeout, l->options.take_timeout);
     return 0;
 }
 
@@ -165,7 +158,6 @@ void listen_server_take(struct channel_request *rq)
     char originator[HOSTPORT_SIZE];
     str_copy(originator, sizeof(originator), w->originator);
     waiting_free(l, w);
-    watch_oldest(l);
     l->options.taken(l, connection, channel_accept(rq), originator, l->options.ud);
 }
 
