@@ -146,14 +146,14 @@ static void ranges_open_every_port(void **state)
     struct scene *s = *state;
     char spec[64];
     uint16_t port = scene_free_port(SOCK_STREAM, NULL);
-    snprintf(spec, sizeof(spec), "127.0.0.1:%u-%u:7000-7002", port, port + 2);
+    snprintf(spec, sizeof(spec), "127.0.0.1:%u-%u:7000-7002", port, port + 2u);
     scene_add(s, FORWARD_FLAG_TCP, spec);
     scene_open(s);
     for (uint16_t i = 0; i < 3; i++) {
         char expected[32];
         int fd = scene_connect("127.0.0.1", (uint16_t)(port + i));
         TURN_UNTIL(s->loop, s->n_channels == i + 1u);
-        snprintf(expected, sizeof(expected), "tcp 127.0.0.1:%u", 7000 + i);
+        snprintf(expected, sizeof(expected), "tcp 127.0.0.1:%u", 7000u + i);
         assert_string_equal(s->channels[i].text, expected);
         close(fd);
     }

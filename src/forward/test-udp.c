@@ -64,7 +64,7 @@ static void datagrams_of_every_size_come_back_whole(void **state)
     static const size_t sizes[] = {1, 1400, 9000, UDP_PAYLOAD_MAX, 0};
     static unsigned char data[UDP_PAYLOAD_MAX], got[UDP_PAYLOAD_MAX + 1];
     struct scene *s = *state;
-    struct echo e;
+    struct echo e = {0};
     int fd = udp_client(open_udp(s, "7"));
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (unsigned char)(i * 131 + i / 251);
@@ -114,7 +114,7 @@ static void every_source_has_a_flow_of_its_own(void **state)
 static void what_comes_before_the_channel_waits_a_little(void **state)
 {
     struct scene *s = *state;
-    struct echo e;
+    struct echo e = {0};
     static char data[40000];
     int fd = udp_client(open_udp(s, "7"));
     s->hold = true;
