@@ -31,7 +31,9 @@ build_make()
     if ! /usr/bin/ninja -C "$dir" -j "$jobs" "$@" >"$log" 2>&1 </dev/null; then
         # Another Meson or a removed compiler: what was configured is of no use any more.
         ! grep -q "rebuilding 'build.ninja'" "$log" || rm -f "$dir/.options"
-        grep -v -E '^\[[0-9]+/[0-9]+\] |^ninja: Entering' "$log" | head -n 80 >&2
+        # From the first fault on; the compiler's command line tells a reader nothing.
+        sed -n -E '/^FAILED: |ERROR: |error: /,$p' "$log" |
+            grep -v -E '^\[[0-9]+/[0-9]+\] |^(ccache |gcc |clang |cc )' | head -n 80 >&2
         return 1
     fi
     # Warnings are worth seeing although they do not stop this build.
