@@ -49,7 +49,7 @@ static const struct setting settings[] = {
     {"metrics-from", "ADIT_METRICS_FROM", "metrics_from", "CIDR", "127.0.0.0/8,::1",
      "Networks that may read /metrics; repeatable or a comma list.", SETTING_CIDRS,
      AT(metrics_from), 0, 0},
-    {"drain-timeout", "ADIT_DRAIN_TIMEOUT", "drain_timeout", "DURATION", "10s",
+    {"drain-timeout", "ADIT_DRAIN_TIMEOUT", "drain_timeout", "DURATION", "5s",
      "How long open streams may go on after SIGTERM.", SETTING_DURATION, AT(drain_timeout), 0,
      24 * 3600},
     {"header-timeout", "ADIT_HEADER_TIMEOUT", "header_timeout", "DURATION", "10s",

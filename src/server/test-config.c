@@ -94,7 +94,7 @@ static void without_any_setting_the_defaults_hold(void **state)
     assert_string_equal(addr_format(&c->listen.items[0], text), "127.0.0.1:7777");
     assert_null(c->access_url);
     assert_true(c->workers >= 1);
-    assert_int_equal(c->drain_timeout, 10 * USEC_PER_SEC);
+    assert_int_equal(c->drain_timeout, 5 * USEC_PER_SEC);
     assert_int_equal(c->body_max, 1 << 20);
     assert_int_equal(c->log_level, LOG_INFO);
     assert_int_equal(c->metrics_from.len, 2);
