@@ -1,6 +1,6 @@
 /*
  * Wiring: one loop; a key pair that lives as long as the process; the link to the server; the
- * peers. What the server asks goes to the peers' acceptor first and to the agent's own API then.
+ * peers. What the server asks goes to the peers' acceptor, to the apps, or to the agent's own API.
  */
 #include "agent/agent.h"
 
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "agent/footprint.h"
+#include "agent/apps.h"
 #include "agent/peers.h"
 #include "agent/server_api.h"
 #include "base/cleanup.h"
@@ -28,13 +29,18 @@ struct agent_process {
     struct agent_link *link;
     struct peers *peers;
     struct server_api *api;
+    struct apps *apps;
     struct signal_watch *signals[2];
 };
 
 static void requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
 {
     struct agent_process *a = ud;
-    if (!peer_acceptor_handle(peers_acceptor(a->peers), rq))
+    if (peer_acceptor_handle(peers_acceptor(a->peers), rq))
+        return;
+    if (channel_request_info(rq)->kind == CHANNEL_TCP)
+        apps_handle(a->apps, rq);
+    else
         server_api_handle(a->api, rq);
 }
 
@@ -88,6 +94,7 @@ static int start(struct agent_process *a, const struct agent_config *config, str
 
     a->peers = peers_new(a->loop, a->peer_tls);
     a->api = server_api_new(a->loop, a->identity);
+    a->apps = apps_new(a->loop);
     const struct agent_link_options link = {.opener = ws_carrier_opener(a->carrier),
                                             .requested = requested,
                                             .changed = link_changed,
@@ -104,6 +111,7 @@ static void stop(struct agent_process *a)
         signal_watch_free(a->signals[i]);
     peers_free(a->peers);
     server_api_free(a->api);
+    apps_free(a->apps);
     agent_link_free(a->link);
     ws_carrier_free(a->carrier);
     tls_context_unref(a->server_tls);

@@ -1,21 +1,28 @@
 /*
- * TCP and Unix socket channels: dial the target, answer the request with the outcome, copy until
- * both directions have ended. At any time exactly one of dial and relay is there; the request is
- * there as long as the dial is.
+ * TCP and Unix socket channels: dial the target, perhaps speak TLS to it, answer the request with
+ * the outcome, copy until both directions have ended. At any time exactly one of dial, handshake
+ * and relay is there; the request is there until the relay is.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "agent/served.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "io/dial.h"
 #include "io/relay.h"
+#include "io/stream.h"
+#include "io/timer.h"
+#include "io/tls.h"
 
 struct stream_channel {
     struct served served;
     struct loop *loop;
     struct channel_request *rq;
+    struct tls_context *tls; /* of a target that speaks TLS; NULL: bytes as they are */
     struct dial *dial;
+    struct stream *handshake;
+    struct timer timer; /* bounds the handshake */
     struct relay *relay;
 };
 
@@ -24,12 +31,16 @@ struct stream_channel {
  * has not gone either, is taken for dead.
  */
 static const usec_t half_closed_limit = USEC_PER_HOUR;
+static const usec_t handshake_limit = 10 * USEC_PER_SEC;
 
 static void stream_channel_free(struct served *s)
 {
     struct stream_channel *c = container_of(s, struct stream_channel, served);
     channel_request_free(c->rq);
     dial_cancel(c->dial);
+    timer_cancel(&c->timer);
+    stream_free(c->handshake);
+    tls_context_unref(c->tls);
     relay_free(c->relay);
     free(c);
 }
@@ -61,20 +72,51 @@ static void relay_done(struct relay *r, int result, void *ud)
     served_end(&c->served);
 }
 
+static void refuse(struct stream_channel *c, enum dial_result result, const char *reason)
+{
+    channel_refuse(steal(&c->rq), result, reason);
+    served_end(&c->served);
+}
+
+static void start_relay(struct stream_channel *c, struct stream *target)
+{
+    const struct relay_options options = {
+        .half_closed_limit = half_closed_limit, .done = relay_done, .ud = c};
+    c->relay = relay_new(channel_accept(steal(&c->rq)), target, &options);
+}
+
+static void handshake_done(struct stream *tls, int result, const struct err *err, void *ud)
+{
+    struct stream_channel *c = ud;
+    timer_cancel(&c->timer);
+    if (result < 0)
+        refuse(c, DIAL_TLS_FAILED, err ? err->text : NULL);
+    else
+        start_relay(c, steal(&c->handshake));
+}
+
+static void handshake_too_long(struct timer *t, void *ud)
+{
+    refuse(ud, DIAL_TLS_FAILED, "no TLS handshake in time");
+}
+
 static void target_dialled(enum dial_outcome outcome, struct stream *target, const struct err *err,
                            void *ud)
 {
     struct stream_channel *c = ud;
     c->dial = NULL;
-    struct channel_request *rq = steal(&c->rq);
     if (outcome != DIAL_OUTCOME_OK) {
-        channel_refuse(rq, result_of(outcome, err), err ? err->text : NULL);
-        served_end(&c->served);
+        refuse(c, result_of(outcome, err), err ? err->text : NULL);
         return;
     }
-    const struct relay_options options = {
-        .half_closed_limit = half_closed_limit, .done = relay_done, .ud = c};
-    c->relay = relay_new(channel_accept(rq), target, &options);
+    if (!c->tls) {
+        start_relay(c, target);
+        return;
+    }
+    const struct tls_start_options options = {
+        .host = c->served.goal.host, .done = handshake_done, .ud = c};
+    timer_start(&c->timer, handshake_limit);
+    c->handshake = tls_start(c->tls, target, &options);
 }
 
 static void request_cancelled(struct channel_request *rq, void *ud)
@@ -83,11 +125,14 @@ static void request_cancelled(struct channel_request *rq, void *ud)
     served_end(&c->served);
 }
 
-void serve_stream(struct loop *loop, struct channel_request *rq, struct list *list)
+void serve_tls_stream(struct loop *loop, struct channel_request *rq, struct tls_context *tls,
+                      struct list *list)
 {
     struct stream_channel *c = new0(struct stream_channel);
     c->loop = loop;
     c->rq = rq;
+    c->tls = tls ? tls_context_ref(tls) : NULL;
+    timer_init(&c->timer, loop, handshake_too_long, c);
     c->served.free = stream_channel_free;
     channel_goal_of(channel_request_info(rq), &c->served.goal);
     list_append(list, &c->served.link);
@@ -97,6 +142,11 @@ void serve_stream(struct loop *loop, struct channel_request *rq, struct list *li
     const struct channel_goal *goal = &c->served.goal;
     c->dial = goal->kind == CHANNEL_UNIX ? dial_unix(loop, goal->unix_path, &options)
                                          : dial_tcp(loop, goal->host, goal->port, &options);
+}
+
+void serve_stream(struct loop *loop, struct channel_request *rq, struct list *list)
+{
+    serve_tls_stream(loop, rq, NULL, list);
 }
 
 void served_end(struct served *s)

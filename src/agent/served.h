@@ -9,6 +9,7 @@
 struct channel_request;
 struct loop;
 struct served;
+struct tls_context;
 
 /* Ends it at once and frees it (it has left its list). Also while its request is not answered. */
 typedef void served_free_fn(struct served *s);
@@ -21,6 +22,9 @@ struct served {
 
 /* Starts serving an allowed request, which is taken over; appends to `list`. */
 void serve_stream(struct loop *loop, struct channel_request *rq, struct list *list); /* TCP, Unix */
+/* TCP, with TLS between the agent and the target; `tls` NULL: as serve_stream(). */
+void serve_tls_stream(struct loop *loop, struct channel_request *rq, struct tls_context *tls,
+                      struct list *list);
 void serve_udp(struct loop *loop, struct channel_request *rq, struct list *list);
 void serve_listen(struct loop *loop, struct channel_request *rq, struct list *list);
 

@@ -37,6 +37,9 @@ struct server_config {
     size_t body_max;       /* bytes of an API request's body */
     unsigned connections_max;
     unsigned connections_per_address_max;
+    bool disable_path_apps;
+    bool path_app_sharing;           /* --dangerous-allow-path-app-sharing */
+    bool path_app_site_owner_access; /* --dangerous-allow-path-app-site-owner-access */
     enum log_level log_level;
     enum log_format log_format;
 };
@@ -48,6 +51,7 @@ enum setting_kind {
     SETTING_COUNT,    /* unsigned int in [min, max] */
     SETTING_SIZE,     /* bytes: "65536", "64KiB", "1MiB" */
     SETTING_DURATION, /* "90s", "15m"; stored in microseconds */
+    SETTING_SWITCH,   /* "true" or "false"; the flag by itself says true */
     SETTING_LOG_LEVEL,
     SETTING_LOG_FORMAT,
 };

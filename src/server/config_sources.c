@@ -61,7 +61,12 @@ static int read_args(struct config_texts *t, const struct setting *settings, int
         at = find_flag(settings, t->n, name);
         if (at < 0 && !span_is(name, "config"))
             return err_set(err, -EINVAL, "unknown option \"--" SPAN_FMT "\"", SPAN_ARG(name));
-        value = eq >= 0 ? argv[i] + eq + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (eq >= 0)
+            value = argv[i] + eq + 1;
+        else if (at >= 0 && settings[at].kind == SETTING_SWITCH)
+            value = "true";
+        else
+            value = i + 1 < argc ? argv[++i] : NULL;
         if (!value)
             return err_set(err, -EINVAL, "--" SPAN_FMT " needs a value", SPAN_ARG(name));
         if (at < 0) {

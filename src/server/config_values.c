@@ -157,6 +157,11 @@ static int parse_one(const struct setting *s, struct span text, void *field, str
     case SETTING_SIZE:
     case SETTING_DURATION:
         return parse_number(s, text, field, err);
+    case SETTING_SWITCH:
+        if (!span_is(text, "true") && !span_is(text, "false"))
+            return bad(err, text, "true or false");
+        *(bool *)field = span_is(text, "true");
+        return 0;
     case SETTING_LOG_LEVEL:
         return log_level_parse(text.p, level) < 0
                    ? bad(err, text, "a level: debug, info, warn or error")

@@ -95,24 +95,16 @@ static void answer_metrics(struct server_worker *w, struct exchange *x)
     buf_deinit(&text);
 }
 
-/* A host under the wildcard is an app's and never sees the dashboard or the API. */
-static bool is_app_host(const struct server *s, const struct exchange *x)
-{
-    struct app_host app;
-
-    return s->wildcard_url && x->host.len > 0 &&
-           app_host_parse(&s->wildcard, x->host, &app) != APP_HOST_OTHER;
-}
-
 static void on_request(struct exchange *x, void *ud)
 {
     struct conn *c = ud;
     struct server_worker *w = c->w;
 
     x->ud = c;
-    if (is_app_host(w->server, x))
-        answer_not_found(x);
-    else if (span_is(x->path, "/healthz"))
+    /* A host under the wildcard is an app's and never sees the dashboard or the API. */
+    if (proxy_handle(w->proxy, x))
+        return;
+    if (span_is(x->path, "/healthz"))
         answer_health(w, x);
     else if (span_is(x->path, "/metrics"))
         answer_metrics(w, x);

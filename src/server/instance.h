@@ -7,7 +7,8 @@
 
 #include "base/list.h"
 #include "io/timer.h"
-#include "proto/app_host.h"
+#include "proto/app_url.h"
+#include "proxy/proxy.h"
 #include "server/config.h"
 #include "server/metrics.h"
 #include "server/quota.h"
@@ -17,6 +18,7 @@
 struct auth;
 struct data_dir;
 struct exchange;
+struct key_ring;
 struct listener;
 struct loop;
 struct map;
@@ -33,6 +35,7 @@ struct server_worker {
     struct worker *thread;
     struct loop *loop;
     struct web *web;
+    struct proxy *proxy;
     struct listener **listeners; /* one for each address of the server */
     struct list conns;           /* struct conn: HTTP connections */
     struct map *agents;          /* link id: struct agent_conn */
@@ -58,8 +61,11 @@ struct server {
 
     struct listen_list listen; /* as bound: ports are known */
     char *access_url;
-    char *wildcard_url; /* NULL: none */
-    struct app_pattern wildcard;
+    char *wildcard_url;   /* NULL: none */
+    struct app_site apps; /* with a wildcard only */
+    struct key_ring *tickets, *hand_overs;
+    struct withdrawal_log *withdrawn;
+    struct proxy_counters proxy_counters;
 
     pthread_mutex_t tls_lock;
     struct tls_context *tls; /* NULL: plain HTTP */

@@ -72,6 +72,29 @@ static void write_requests(struct server *s, struct buf *out)
                         count.route, (unsigned long long)count.n);
 }
 
+static void write_proxy(struct server *s, struct buf *out)
+{
+    struct proxy_counters *c = &s->proxy_counters;
+
+    one(out, "adit_app_requests_total", "counter", "Requests to apps.", atomic_load(&c->requests));
+    head(out, "adit_app_tickets_total", "counter", "Tickets of app requests.");
+    buf_appendf(out, "adit_app_tickets_total{what=\"used\"} %llu\n",
+                (unsigned long long)atomic_load(&c->tickets_used));
+    buf_appendf(out, "adit_app_tickets_total{what=\"issued\"} %llu\n",
+                (unsigned long long)atomic_load(&c->tickets_issued));
+    one(out, "adit_app_upgrades_total", "counter", "WebSockets and other upgrades of apps.",
+        atomic_load(&c->upgrades));
+    one(out, "adit_app_connections_total", "counter", "Connections opened to apps.",
+        atomic_load(&c->connections));
+    one(out, "adit_app_withdrawn_total", "counter",
+        "App requests that ended because a right was withdrawn.", atomic_load(&c->withdrawn));
+    head(out, "adit_app_bytes_total", "counter", "Bytes of bodies and upgraded streams of apps.");
+    buf_appendf(out, "adit_app_bytes_total{direction=\"in\"} %llu\n",
+                (unsigned long long)atomic_load(&c->bytes_in));
+    buf_appendf(out, "adit_app_bytes_total{direction=\"out\"} %llu\n",
+                (unsigned long long)atomic_load(&c->bytes_out));
+}
+
 static void write_store(struct server *s, struct buf *out)
 {
     static const struct {
@@ -114,6 +137,7 @@ int metrics_write(struct server *s, struct buf *out)
         atomic_load(&s->withdrawals));
     write_workers(s, out);
     write_requests(s, out);
+    write_proxy(s, out);
     write_store(s, out);
     return buf_room(out) == 0 ? -ENOBUFS : 0;
 }

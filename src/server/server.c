@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "auth/hand_over.h"
+#include "auth/key_ring.h"
+#include "auth/ticket.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/listener.h"
@@ -123,6 +126,7 @@ struct run {
 };
 
 static const usec_t clean_up_interval = USEC_PER_HOUR;
+static const usec_t keys_limit = 20 * USEC_PER_SEC;
 static const usec_t poll_interval = 20 * USEC_PER_MSEC;
 
 static void on_stop_signal(int signum, void *ud)
@@ -249,7 +253,9 @@ static int make_urls(struct server *s, struct err *err)
         c->access_url ? xstrdup(c->access_url) : urls_access(&s->listen.items[0], c->tls_cert);
     s->wildcard_url =
         c->wildcard_access_url ? xstrdup(c->wildcard_access_url) : urls_wildcard(s->access_url);
-    return s->wildcard_url ? app_pattern_parse(span_of(s->wildcard_url), &s->wildcard, err) : 0;
+    return s->wildcard_url
+               ? app_site_parse(span_of(s->wildcard_url), span_of(s->access_url), &s->apps, err)
+               : 0;
 }
 
 static int open_store(struct server *s, struct err *err)
@@ -262,6 +268,21 @@ static int open_store(struct server *s, struct err *err)
     r = store_open(&options, &s->store, err);
     free(path);
     return r;
+}
+
+/* Without the keys nothing can be signed: the server is not ready before they are here. */
+static int start_keys(struct server *s, struct err *err)
+{
+    usec_t since = loop_now(s->main);
+
+    s->tickets = key_ring_new(s->store, s->main, TICKET_KEYS, TICKET_LIFE);
+    s->hand_overs = key_ring_new(s->store, s->main, HAND_OVER_KEYS, HAND_OVER_LIFE);
+    while (!key_ring_ready(s->tickets) || !key_ring_ready(s->hand_overs)) {
+        if (loop_now(s->main) - since > keys_limit)
+            return err_set(err, -EIO, "the store did not give the signing keys in time");
+        loop_turn(s->main, true);
+    }
+    return 0;
 }
 
 static int open_all(struct run *run, struct err *err)
@@ -278,6 +299,9 @@ static int open_all(struct run *run, struct err *err)
         (r = open_store(s, err)) < 0)
         return r;
     s->auth = auth_new(s->store, &(struct auth_options){0});
+    if ((r = start_keys(s, err)) < 0)
+        return r;
+    s->withdrawn = withdrawal_log_new();
     s->registry = registry_new();
     s->quota = quota_new(&quota);
     s->workers = xcalloc(c->workers, sizeof(*s->workers));
@@ -338,6 +362,8 @@ static void close_all(struct run *run)
 
     if (s->n_workers > 0)
         stop_workers(run);
+    s->tickets = key_ring_free(s->tickets);
+    s->hand_overs = key_ring_free(s->hand_overs);
     s->store = store_close(s->store);
     loop_turn(s->main, false);
     while (s->n_workers > 0)
@@ -346,6 +372,7 @@ static void close_all(struct run *run)
     s->quota = quota_free(s->quota);
     s->registry = registry_free(s->registry);
     s->auth = auth_free(s->auth);
+    s->withdrawn = withdrawal_log_free(s->withdrawn);
     free(s->listen.items);
     free(s->access_url);
     free(s->wildcard_url);

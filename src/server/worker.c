@@ -1,5 +1,6 @@
 #include "server/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -14,6 +15,7 @@
 #include "server/conn.h"
 #include "server/instance.h"
 #include "server/relay_session.h"
+#include "tunnel/server_link.h"
 
 static const usec_t seen_interval = 15 * USEC_PER_SEC;
 
@@ -53,17 +55,35 @@ static uint64_t live_withdrawals(void *ud)
     return atomic_load(&w->server->withdrawals);
 }
 
-struct withdrawal {
+struct withdrawal_errand {
     struct server_worker *w;
     struct web_withdrawal what;
 };
 
+/* The same in the words of auth/withdrawal.h. */
+static struct withdrawal of_apps_only(const struct web_withdrawal *what)
+{
+    struct withdrawal w = {.user_id = what->user_id,
+                           .token_id = what->token_id,
+                           .workspace_id = what->workspace_id,
+                           .agent_id = what->agent_id,
+                           .template_id = what->template_id};
+
+    str_copy(w.target, sizeof(w.target), what->target);
+    return w;
+}
+
 static void withdraw_here(void *ud)
 {
-    struct withdrawal *wd = ud;
+    struct withdrawal_errand *wd = ud;
 
-    relay_sessions_withdraw(wd->w, &wd->what);
-    agent_conns_withdraw(wd->w, &wd->what);
+    struct withdrawal of_apps = of_apps_only(&wd->what);
+
+    proxy_withdraw(wd->w->proxy, &of_apps);
+    if (!wd->what.target[0] && id_is_zero(&wd->what.template_id)) {
+        relay_sessions_withdraw(wd->w, &wd->what);
+        agent_conns_withdraw(wd->w, &wd->what);
+    }
     free(wd);
 }
 
@@ -72,10 +92,12 @@ static void live_withdraw(void *ud, const struct web_withdrawal *what)
 {
     struct server_worker *w = ud;
     struct server *s = w->server;
+    struct withdrawal of_apps = of_apps_only(what);
 
+    withdrawal_log_add(s->withdrawn, &of_apps);
     atomic_fetch_add(&s->withdrawals, 1);
     for (unsigned i = 0; i < s->n_workers; i++) {
-        struct withdrawal *wd = new0(struct withdrawal);
+        struct withdrawal_errand *wd = new0(struct withdrawal_errand);
         wd->w = &s->workers[i];
         wd->what = *what;
         loop_post(wd->w->loop, withdraw_here, wd);
@@ -101,6 +123,94 @@ static const struct web_live live = {.client_ip = live_client_ip,
                                      .agent_connect = live_agent_connect,
                                      .relay = live_relay};
 
+/* ---- what proxy/ asks ---- */
+
+static void proxy_live_client(void *ud, const struct exchange *x, struct proxy_client *ret)
+{
+    struct server_worker *w = ud;
+    const struct addr *peer = exchange_peer(x);
+    char text[ADDR_TEXT_LEN];
+
+    live_client_ip(ud, x, ret->ip);
+    str_copy(ret->peer, sizeof(ret->peer), addr_format_ip(peer, text));
+    ret->trusted = cidr_list_contains(&w->server->config->trusted_proxies, peer);
+}
+
+static bool proxy_live_presence(void *ud, const struct id *agent_id)
+{
+    struct server_worker *w = ud;
+    struct presence p;
+
+    return registry_get(w->server->registry, agent_id, &p);
+}
+
+struct proxy_move {
+    proxy_moved_fn *moved;
+    void *ud;
+    uint64_t link_id;
+};
+
+static void on_proxy_moved(struct server_worker *w, struct exchange *x, void *ud)
+{
+    struct proxy_move move = *(struct proxy_move *)ud;
+
+    free(ud);
+    move.moved(w->proxy, x, agent_conn_find(w, move.link_id) ? move.link_id : 0, move.ud);
+}
+
+static int proxy_live_move(void *ud, struct exchange *x, const struct id *agent_id,
+                           proxy_moved_fn *moved, void *moved_ud)
+{
+    struct server_worker *w = ud;
+    struct proxy_move *move;
+    struct presence p;
+    int r;
+
+    if (!registry_get(w->server->registry, agent_id, &p))
+        return -ENOTCONN;
+    move = new0(struct proxy_move);
+    *move = (struct proxy_move){.moved = moved, .ud = moved_ud, .link_id = p.link_id};
+    r = conn_move(w, x, &w->server->workers[p.worker], on_proxy_moved, move);
+    if (r < 0)
+        free(move);
+    return r;
+}
+
+static struct channel_open *proxy_live_open(void *ud, uint64_t link,
+                                            const struct channel_target *target,
+                                            const struct channel_open_options *options)
+{
+    struct agent_conn *a = agent_conn_find(ud, link);
+
+    return a ? tunnel_session_open(server_link_session(agent_conn_link(a)), target, options) : NULL;
+}
+
+static const struct proxy_live proxy_live = {.client = proxy_live_client,
+                                             .presence = proxy_live_presence,
+                                             .move = proxy_live_move,
+                                             .open = proxy_live_open};
+
+static struct proxy *make_proxy(struct server_worker *w)
+{
+    struct server *s = w->server;
+    struct proxy_options options = {.loop = w->loop,
+                                    .auth = s->auth,
+                                    .access_url = s->access_url,
+                                    .site = s->wildcard_url ? &s->apps : NULL,
+                                    .tickets = s->tickets,
+                                    .hand_overs = s->hand_overs,
+                                    .withdrawals = s->withdrawn,
+                                    .path_apps = !s->config->disable_path_apps,
+                                    .path_app_sharing = s->config->path_app_sharing,
+                                    .path_app_site_owner_access =
+                                        s->config->path_app_site_owner_access,
+                                    .counters = &s->proxy_counters,
+                                    .live = &proxy_live,
+                                    .live_ud = w};
+
+    return proxy_new(&options);
+}
+
 /* ---- life ---- */
 
 static void on_tick(struct timer *t, void *ud)
@@ -108,6 +218,7 @@ static void on_tick(struct timer *t, void *ud)
     struct server_worker *w = ud;
 
     relay_sessions_tick(w);
+    proxy_tick(w->proxy);
     if (loop_now(w->loop) - w->seen_at >= seen_interval) {
         w->seen_at = loop_now(w->loop);
         agent_conns_seen(w);
@@ -133,6 +244,7 @@ static void on_started(struct loop *loop, void *ud)
                                            .counters = &s->web_counters,
                                            .live = &live,
                                            .live_ud = w});
+    w->proxy = make_proxy(w);
     timer_init(&w->tick, loop, on_tick, w);
     timer_start(&w->tick, USEC_PER_SEC);
 }
@@ -178,7 +290,8 @@ void server_worker_drain(struct server_worker *w)
 
 bool server_worker_busy(const struct server_worker *w)
 {
-    return !list_empty(&w->relays) || web_in_flight(w->web) > 0 || w->requests > 0;
+    return !list_empty(&w->relays) || web_in_flight(w->web) > 0 || w->requests > 0 ||
+           proxy_in_flight(w->proxy) > 0;
 }
 
 void server_worker_close(struct server_worker *w)
@@ -187,6 +300,7 @@ void server_worker_close(struct server_worker *w)
     stop_listening(w);
     timer_cancel(&w->tick);
     relay_sessions_close(w);
+    proxy_close(w->proxy);
     agent_conns_close(w);
     conns_close(w);
 }
@@ -194,7 +308,7 @@ void server_worker_close(struct server_worker *w)
 bool server_worker_waits(const struct server_worker *w)
 {
     return web_in_flight(w->web) > 0 || w->requests > 0 || !list_empty(&w->relays) ||
-           map_len(w->agents) > 0;
+           map_len(w->agents) > 0 || proxy_in_flight(w->proxy) > 0;
 }
 
 static void on_stopping(struct loop *loop, void *ud)
@@ -203,6 +317,7 @@ static void on_stopping(struct loop *loop, void *ud)
 
     (void)loop;
     w->web = web_free(w->web);
+    w->proxy = proxy_free(w->proxy);
 }
 
 void server_worker_stop(struct server_worker *w)

@@ -39,6 +39,9 @@ struct web_withdrawal {
     struct id workspace_id;
     struct id agent_id;
     bool agents;
+    /* With either of these nothing but requests to apps ends. */
+    struct id template_id;
+    char target[NAME_SIZE]; /* a port as "8080", or an app's slug; empty: any */
 };
 
 /* A person who may open a peer session. All is copied by who keeps it; the grant is handed over. */
