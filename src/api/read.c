@@ -9,40 +9,29 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "model/text_list.h"
 
-/* Keeps the size in front of each piece, aligned as malloc() aligns. */
-struct piece {
-    _Alignas(max_align_t) size_t len;
-    unsigned char data[];
-};
-
-static void *wiping_malloc(size_t len)
-{
-    struct piece *p = len <= SIZE_MAX - sizeof(*p) ? malloc(sizeof(*p) + len) : NULL;
-    if (!p)
-        return NULL;
-    p->len = len;
-    return p->data;
-}
-
+/*
+ * The C library knows how large a piece is. So the pieces are those of malloc() itself, which
+ * libjwt relies on: it frees what jansson gave it.
+ */
 static void wiping_free(void *data)
 {
     if (!data)
         return;
-    struct piece *p = (struct piece *)((unsigned char *)data - offsetof(struct piece, data));
-    explicit_bzero(p->data, p->len);
-    free(p);
+    explicit_bzero(data, malloc_usable_size(data));
+    free(data);
 }
 
 /* Before main(), so that no JSON value is allocated one way and freed the other. */
 __attribute__((constructor)) static void use_wiping_memory(void)
 {
-    json_set_alloc_funcs(wiping_malloc, wiping_free);
+    json_set_alloc_funcs(malloc, wiping_free);
 }
 
 struct reading {
