@@ -53,10 +53,8 @@ static int add(struct credentials *c, const char *url, const char *username, con
 
 static int read_document(struct credentials *c, json_t *document)
 {
-    const char *current = NULL, *url;
-    json_t *deployments = NULL, *entry;
-    if (json_unpack(document, "{s?s, s:o}", "current", &current, "deployments", &deployments) < 0)
-        return -EINVAL;
+    const char *current = json_string_value(json_object_get(document, "current")), *url;
+    json_t *deployments = json_object_get(document, "deployments"), *entry;
     if (!json_is_object(deployments))
         return -EINVAL;
     json_object_foreach(deployments, url, entry)

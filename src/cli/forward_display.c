@@ -18,7 +18,13 @@
 #include "cli/text.h"
 #include "io/loop.h"
 
-enum { REDRAW_MS = 500, ROWS_MAX = 64, BLOCK_MAX = 64 * 1024, LINE_TEXT_MAX = 1024 };
+enum {
+    REDRAW_MS = 500,
+    ROWS_MAX = 64,
+    LINE_TEXT_MAX = 1024,
+    NAME_MIN = 24,
+    NUMBERS_WIDTH = 44, /* "  1 open/12  in 1.5 MiB +99 KiB/s  out 1 KiB" and the like */
+};
 
 struct rate {
     uint64_t received, sent; /* at the last drawing */
@@ -95,20 +101,44 @@ static void update_rate(struct rate *rate, const struct forward_stats *stats, do
     }
 }
 
-static void put_forward(struct forward_display *d, size_t index, size_t width)
+/* The forward gets what the numbers leave of the line, the same for all, so that they align. */
+static size_t name_width(const struct forward_display *d, size_t width)
+{
+    size_t widest = 0, most = width > NAME_MIN + NUMBERS_WIDTH ? width - NUMBERS_WIDTH : NAME_MIN;
+    for (size_t i = 0; i < d->set->len && i < ROWS_MAX; i++) {
+        char line[FORWARD_TEXT_SIZE];
+        const char *address = forwarder_address(d->forwarder, i);
+        size_t columns = output_columns(forward_text_line(&d->set->items[i], address, line));
+        if (columns > widest)
+            widest = columns;
+    }
+    return widest < most ? widest : most;
+}
+
+/* "1.5 MiB", and while bytes flow "1.5 MiB +100 KiB/s". */
+static const char *amount(uint64_t bytes, double per_sec, char dst[static 2 * TEXT_SIZE])
+{
+    char total[TEXT_SIZE], rate[TEXT_SIZE];
+    text_bytes((double)bytes, total);
+    if (per_sec >= 1)
+        snprintf(dst, 2 * TEXT_SIZE, "%s +%s/s", total, text_bytes(per_sec, rate));
+    else
+        str_copy(dst, 2 * TEXT_SIZE, total);
+    return dst;
+}
+
+static void put_forward(struct forward_display *d, size_t index, size_t name, size_t width)
 {
     struct forward_stats stats;
     struct rate *rate = &d->rates[index];
-    char line[FORWARD_TEXT_SIZE], text[LINE_TEXT_MAX];
-    char received[TEXT_SIZE], in_rate[TEXT_SIZE], sent[TEXT_SIZE], out_rate[TEXT_SIZE];
+    char line[FORWARD_TEXT_SIZE], text[LINE_TEXT_MAX], in[2 * TEXT_SIZE], out[2 * TEXT_SIZE];
     forwarder_stats(d->forwarder, index, &stats);
     update_rate(rate, &stats, (double)(loop_now(d->loop) - d->drawn_at) / USEC_PER_SEC);
-    snprintf(text, sizeof(text), "%s   %zu open, %llu in all   in %s (%s/s)   out %s (%s/s)",
-             forward_text_line(&d->set->items[index], forwarder_address(d->forwarder, index), line),
+    forward_text_line(&d->set->items[index], forwarder_address(d->forwarder, index), line);
+    snprintf(text, sizeof(text), "%-*.*s  %zu open/%llu  in %s  out %s", (int)name, (int)name, line,
              stats.open, (unsigned long long)stats.total,
-             text_bytes((double)stats.received, received),
-             text_bytes(rate->received_per_sec, in_rate), text_bytes((double)stats.sent, sent),
-             text_bytes(rate->sent_per_sec, out_rate));
+             amount(stats.received, rate->received_per_sec, in),
+             amount(stats.sent, rate->sent_per_sec, out));
     put_line(d, text, width);
 }
 
@@ -135,8 +165,9 @@ static void draw(struct forward_display *d)
     if (room > ROWS_MAX - 2)
         room = ROWS_MAX - 2;
     erase(d);
+    size_t name = name_width(d, width);
     for (size_t i = 0; i < d->set->len && i < room; i++)
-        put_forward(d, i, width);
+        put_forward(d, i, name, width);
     if (d->set->len > room) {
         char text[64];
         snprintf(text, sizeof(text), "... and %zu more", d->set->len - room);

@@ -110,6 +110,9 @@ static void logging_out_falls_back_to_another_deployment(void **state)
     assert_null(c.current);
     assert_int_equal(credentials_save(&c, &err), 0);
     credentials_deinit(&c);
+    assert_int_equal(credentials_load(&c, &err), 0);
+    assert_int_equal(c.len, 0);
+    credentials_deinit(&c);
 }
 
 static void a_file_that_others_can_read_is_refused(void **state)
