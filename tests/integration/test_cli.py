@@ -1,6 +1,7 @@
 """Accounts, tokens and workspaces from the command line; what it does on a terminal."""
 import fcntl
 import os
+import re
 import select
 import signal
 import stat
@@ -8,6 +9,7 @@ import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -173,6 +175,18 @@ def test_bash_completes(line, expected, cli):
              "printf '%s\\n' \"${COMPREPLY[@]}\"")
     done = subprocess.run(["bash", "-c", check], capture_output=True, check=True)
     assert expected in done.stdout.decode().split()
+
+
+@pytest.mark.parametrize("command, page", [
+    ("server", "adit-server.1"), ("agent", "adit-agent.1"),
+    ("port-forward", "adit-port-forward.1"),
+])
+def test_the_manual_page_has_every_option(command, page, cli):
+    manual = (Path(__file__).parents[2] / "man" / page).read_text()
+    manual += (Path(__file__).parents[2] / "man/adit.1").read_text()
+    options = re.findall(r"^ +(?:-\w, +)?--([a-z-]+)", cli.run(command, "--help").out, re.M)
+    assert len(options) > 3
+    assert [each for each in options if f"Fl Fl {each}" not in manual] == []
 
 
 # ---- on a terminal ----
