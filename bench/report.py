@@ -24,7 +24,8 @@ def cell(values, form):
 def processor():
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as info:
-            names = [line.split(":", 1)[1].strip() for line in info if line.startswith("model name")]
+            names = [line.split(":", 1)[1].strip() for line in info
+                     if line.startswith("model name")]
         return f"{len(names)} × {names[0]}"
     except (OSError, IndexError):
         return platform.machine()

@@ -156,7 +156,8 @@ class Ways:
         server = self._start([self._adit, "server", "--listen", "127.0.0.1:0", "--data-dir",
                               self._folder / "data", "--ready-file", ready, "--drain-timeout",
                               "1s"])
-        wait_until(lambda: ready.exists() and ready.read_text().endswith("\n"), "the server listens")
+        wait_until(lambda: ready.exists() and ready.read_text().endswith("\n"),
+                   "the server listens")
         url = json.loads(ready.read_text())["url"]
         self._adit_run("login", url, "--username", "bench", "--password-stdin", "--first-user",
                        stdin=secrets.token_urlsafe(16) + "\n")
