@@ -73,8 +73,9 @@ const struct setting *server_settings(size_t *ret_n);
 
 /*
  * Reads all sources: `argv` holds the arguments behind "adit server" (`--flag value`,
- * `--flag=value`; repeatable where the setting is a list), the environment, and the file named by
- * --config or ADIT_CONFIG. Errors: -EINVAL with a text; -ENOENT and the like for the file.
+ * `--flag=value`; a list takes all that are given, anything else the last), the environment, and
+ * the file named by --config or ADIT_CONFIG. Errors: -EINVAL with a text; -ENOENT and the like for
+ * the file.
  * `env` is getenv (a test gives its own).
  */
 typedef char *server_getenv_fn(const char *name);
