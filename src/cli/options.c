@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/span.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 void args_add_table(struct args *a, const struct option *table)
 {

@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/span.h"
-#include "cli/suggest.h"
 
 static const struct option own[] = {
     {.name = "tcp", .letter = 'p', .kind = OPTION_LIST, .value = "SPEC"},
@@ -170,25 +169,6 @@ static void numbers_are_checked_for_their_range(void **state)
     args_deinit(&a);
 }
 
-static void typing_errors_are_one_step_away(void **state)
-{
-    assert_int_equal(suggest_distance("", ""), 0);
-    assert_int_equal(suggest_distance("abc", "abc"), 0);
-    assert_int_equal(suggest_distance("abc", "acb"), 1);
-    assert_int_equal(suggest_distance("abc", "ab"), 1);
-    assert_int_equal(suggest_distance("", "abc"), 3);
-    assert_int_equal(suggest_distance("kitten", "sitting"), 3);
-
-    struct suggest s = {0};
-    suggest_offer(&s, "lsit", "login");
-    suggest_offer(&s, "lsit", "list");
-    suggest_offer(&s, "lsit", "logout");
-    assert_string_equal(s.best, "list");
-    struct suggest none = {0};
-    suggest_offer(&none, "frobnicate", "list");
-    assert_null(none.best);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,7 +176,6 @@ int main(void)
         cmocka_unit_test(wrong_options_are_named_with_a_reason),
         cmocka_unit_test(the_environment_stands_in_for_what_is_not_given),
         cmocka_unit_test(numbers_are_checked_for_their_range),
-        cmocka_unit_test(typing_errors_are_one_step_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
