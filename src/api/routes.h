@@ -22,6 +22,7 @@ enum api_auth {
     X(SETUP, "POST", "/setup", NONE, "postSetup")                                                  \
     X(LOGIN, "POST", "/login", NONE, "login")                                                      \
     X(LOGOUT, "POST", "/logout", USER, "logout")                                                   \
+    X(AUTH_REDIRECT, "GET", "/applications/auth-redirect", NONE, "authRedirect")                   \
     X(ME, "GET", "/me", USER, "getMe")                                                             \
     X(ME_PASSWORD, "PUT", "/me/password", USER, "putPassword")                                     \
     X(USERS, "GET", "/users", USER, "listUsers")                                                   \

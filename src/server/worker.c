@@ -239,6 +239,8 @@ static void on_started(struct loop *loop, void *ud)
                                            .auth = s->auth,
                                            .access_url = s->access_url,
                                            .wildcard_url = s->wildcard_url,
+                                           .apps = s->wildcard_url ? &s->apps : NULL,
+                                           .hand_overs = s->hand_overs,
                                            .version = ADIT_VERSION,
                                            .body_max = s->config->body_max,
                                            .counters = &s->web_counters,

@@ -9,6 +9,7 @@ const struct handler web_handlers[API_ROUTE_COUNT] = {
     [API_ROUTE_SETUP] = {.run = setup_post, .body = &api_setup_request_type},
     [API_ROUTE_LOGIN] = {.run = session_login, .body = &api_login_request_type},
     [API_ROUTE_LOGOUT] = {.run = session_logout},
+    [API_ROUTE_AUTH_REDIRECT] = {.run = applications_redirect},
     [API_ROUTE_ME] = {.run = session_me},
     [API_ROUTE_ME_PASSWORD] = {.run = session_password, .body = &api_password_request_type},
     [API_ROUTE_USERS] = {.run = users_list},

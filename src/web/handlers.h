@@ -12,6 +12,8 @@ handler_fn buildinfo_get;
 handler_fn setup_get, setup_post;
 /* session.c */
 handler_fn session_login, session_logout, session_me, session_password;
+/* applications.c */
+handler_fn applications_redirect;
 /* users.c */
 handler_fn users_list, users_create, users_get, users_update, users_delete;
 /* tokens.c */

@@ -1,6 +1,7 @@
 #pragma once
 /* The inside of struct web, for the files of this folder. */
 #include "base/log.h"
+#include "proto/app_url.h"
 #include "web/web.h"
 
 struct router;
@@ -10,6 +11,7 @@ struct web {
     bool secure; /* the access URL is https: cookies are Secure */
     struct router *router;
     struct route *routes;       /* the router's table */
+    size_t n_fixed;             /* of them: the API's and the fixed pages */
     struct log_limit store_log; /* of failures of the store */
     unsigned in_flight;
 };

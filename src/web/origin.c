@@ -46,6 +46,11 @@ bool origin_allows(const struct exchange *x, const char *access_url)
     return only_reads(x) || says(x, access_url) != SAYS_ELSEWHERE;
 }
 
+bool origin_is_here(const struct exchange *x, const char *access_url)
+{
+    return says(x, access_url) == SAYS_HERE;
+}
+
 bool origin_allows_cookie(const struct exchange *x, const char *access_url)
 {
     if (exchange_wants_upgrade(x))

@@ -13,6 +13,8 @@ struct exchange;
  * comes from another origin than the access URL or the host it was sent to.
  */
 bool origin_allows(const struct exchange *x, const char *access_url);
+/* For forms of our own pages: they say that they come from here. */
+bool origin_is_here(const struct exchange *x, const char *access_url);
 /*
  * For requests whose credential is the cookie: what changes something, and an upgrade, must say
  * that it comes from here, and carry `Adit-Csrf: 1`, which no form or link can send; from a

@@ -9,34 +9,6 @@
 
 enum { PAGE_MAX_LEN = 64 << 10 };
 
-static const char home_html[] =
-    "<!doctype html>\n"
-    "<html lang=\"en\">\n"
-    "<head>\n"
-    "<meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-    "<meta name=\"color-scheme\" content=\"light dark\">\n"
-    "<title>adit</title>\n"
-    "<link rel=\"stylesheet\" href=\"/assets/page.css\">\n"
-    "</head>\n"
-    "<body>\n"
-    "<main>\n"
-    "<h1>adit</h1>\n"
-    "<p>This server is the way to the ports of remote workspaces: development servers, notebooks,\n"
-    "databases, debuggers. What is forwarded is encrypted from end to end.</p>\n"
-    "<h2>Get in</h2>\n"
-    "<p>Use the <code>adit</code> program on your own machine:</p>\n"
-    "<pre><code>adit login @URL@\n"
-    "adit list\n"
-    "adit port-forward WORKSPACE --tcp 8080</code></pre>\n"
-    "<p>The first person to log in to a new server is asked for a name and a password, and "
-    "becomes\n"
-    "its administrator.</p>\n"
-    "<footer>adit @VERSION@</footer>\n"
-    "</main>\n"
-    "</body>\n"
-    "</html>\n";
-
 static const char page_css[] =
     ":root { color-scheme: light dark; --ink: #1d2125; --paper: #fbfbfa; --soft: #eceae6;\n"
     "  --quiet: #5c636a }\n"
@@ -50,10 +22,16 @@ static const char page_css[] =
     "h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem }\n"
     "pre { background: var(--soft); padding: 1rem; border-radius: 0.4rem; overflow-x: auto }\n"
     "code { font: 0.9rem/1.5 ui-monospace, monospace }\n"
+    "label { display: block; font-weight: 600 }\n"
+    "input, button, .go { font: inherit; padding: 0.4rem 0.7rem; border: 1px solid var(--quiet);\n"
+    "  border-radius: 0.4rem; background: var(--paper); color: var(--ink) }\n"
+    "input { width: 100%; box-sizing: border-box; max-width: 22rem }\n"
+    "button, .go { background: var(--soft); cursor: pointer; text-decoration: none }\n"
+    ".error { border-left: 0.25rem solid #c0392b; padding-left: 0.75rem }\n"
+    ":focus-visible { outline: 2px solid var(--ink); outline-offset: 2px }\n"
     "footer { margin-top: 3rem; color: var(--quiet); font-size: 0.875rem }\n";
 
 static const struct page pages[] = {
-    {"/", "text/html; charset=utf-8", home_html},
     {"/assets/page.css", "text/css; charset=utf-8", page_css},
 };
 

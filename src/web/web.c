@@ -14,8 +14,12 @@
 #include "web/handlers.h"
 #include "web/instance.h"
 #include "web/pages.h"
+#include "web/site.h"
 
-/* The API's routes come first in the table, so that an index below API_ROUTE_COUNT is theirs. */
+/*
+ * The API's routes come first in the table, so that an index below API_ROUTE_COUNT is theirs; then
+ * the fixed pages, then those that depend on who asks.
+ */
 static void handle_route(struct exchange *x, const struct route_params *params, void *ud)
 {
     (void)x;
@@ -25,17 +29,24 @@ static void handle_route(struct exchange *x, const struct route_params *params, 
 
 static void make_routes(struct web *web)
 {
-    size_t n_pages;
+    size_t n_pages, n_site;
     const struct page *pages = web_pages(&n_pages);
+    const struct site_route *site = site_routes(&n_site);
 
-    web->routes = xcalloc(API_ROUTE_COUNT + n_pages, sizeof(*web->routes));
+    web->n_fixed = API_ROUTE_COUNT + n_pages;
+    web->routes = xcalloc(web->n_fixed + n_site, sizeof(*web->routes));
     for (size_t i = 0; i < API_ROUTE_COUNT; i++)
         web->routes[i] = (struct route){
             .method = api_routes[i].method, .pattern = api_routes[i].path, .handler = handle_route};
     for (size_t i = 0; i < n_pages; i++)
         web->routes[API_ROUTE_COUNT + i] = (struct route){
             .method = "GET", .pattern = pages[i].path, .handler = handle_route, .data = &pages[i]};
-    web->router = router_new(web->routes, API_ROUTE_COUNT + n_pages);
+    for (size_t i = 0; i < n_site; i++)
+        web->routes[web->n_fixed + i] = (struct route){.method = site[i].method,
+                                                       .pattern = site[i].path,
+                                                       .handler = handle_route,
+                                                       .data = &site[i]};
+    web->router = router_new(web->routes, web->n_fixed + n_site);
 }
 
 struct web *web_new(const struct web_options *options)
@@ -98,6 +109,8 @@ void web_handle(struct web *web, struct exchange *x)
                          answer_retry(x, "busy", 1, "The server is busy; try again."));
     else if (index < API_ROUTE_COUNT)
         call_start(web, x, (unsigned)index, &web_handlers[index], &params);
+    else if (index >= web->n_fixed)
+        ((const struct site_route *)route->data)->run(web, x);
     else
         web_counters_add(web->o.counters, WEB_ROUTE_PAGES, page_answer(x, route->data, &web->o));
 }

@@ -16,8 +16,10 @@
 #include "model/grant.h"
 #include "model/workspace.h"
 
+struct app_site;
 struct auth;
 struct exchange;
+struct key_ring;
 struct loop;
 struct web;
 struct web_counters;
@@ -84,8 +86,10 @@ struct web_live {
 struct web_options {
     struct loop *loop;
     struct auth *auth;
-    const char *access_url;   /* "https://adit.example.com"; borrowed, as the next two */
-    const char *wildcard_url; /* "*.apps.example.com" */
+    const char *access_url;      /* "https://adit.example.com"; borrowed, as the next two */
+    const char *wildcard_url;    /* "*.apps.example.com" */
+    const struct app_site *apps; /* NULL: there is no wildcard */
+    struct key_ring *hand_overs;
     const char *version;
     size_t body_max; /* bytes of a request's body */
     struct web_counters *counters;

@@ -1,0 +1,306 @@
+#include "web/site.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "auth/login.h"
+#include "auth/session.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "http/exchange.h"
+#include "proto/app_url.h"
+#include "store/token.h"
+#include "web/answer.h"
+#include "web/counters.h"
+#include "web/instance.h"
+#include "web/origin.h"
+#include "web/session_cookie.h"
+#include "web/site_page.h"
+
+enum {
+    PAGE_MAX_LEN = 64 << 10,
+    FORM_MAX_LEN = 24 << 10,
+    NEXT_SIZE = 8192,
+    USER_SIZE = 256,
+    PASSWORD_SIZE = 1024,
+};
+
+/* Somebody who is looking at a page. */
+struct visit {
+    struct web *web;
+    struct exchange *x;
+    struct identity who; /* zeros: nobody */
+    void (*then)(struct visit *v);
+    char user[USER_SIZE]; /* as typed */
+    char next[NEXT_SIZE]; /* a path here */
+    char ip[AUDIT_IP_SIZE];
+};
+
+static struct visit *visit_new(struct web *web, struct exchange *x)
+{
+    struct visit *v = new0(struct visit);
+
+    v->web = web;
+    v->x = x;
+    web->o.live->client_ip(web->o.live_ud, x, v->ip);
+    web->in_flight++;
+    return v;
+}
+
+static void visit_free(struct visit *v)
+{
+    v->web->in_flight--;
+    free(v);
+}
+
+static void fail(struct visit *v, unsigned status, const char *message)
+{
+    web_counters_add(v->web->o.counters, WEB_ROUTE_PAGES,
+                     answer_error(v->x, status, message, NULL));
+    visit_free(v);
+}
+
+static void go(struct visit *v, const char *location)
+{
+    answer_set_fields(v->x);
+    headers_set(&v->x->response, "Location", location);
+    exchange_respond(v->x, 303, NULL, 0);
+    web_counters_add(v->web->o.counters, WEB_ROUTE_PAGES, 303);
+    visit_free(v);
+}
+
+static void record(struct visit *v, enum audit_action action, const char *target,
+                   const char *result)
+{
+    struct audit_event e = {.action = action, .actor_id = v->who.user_id};
+
+    str_copy(e.actor, sizeof(e.actor), v->who.user);
+    str_copy(e.target, sizeof(e.target), target);
+    str_copy(e.ip, sizeof(e.ip), v->ip);
+    str_copy(e.result, sizeof(e.result), result);
+    web_record(v->web, &e);
+}
+
+/* ---- who it is ---- */
+
+static void on_session(void *ud, int r, const struct identity *who)
+{
+    struct visit *v = ud;
+
+    if (r < 0 && r != -EACCES) {
+        fail(v, 503, "The server cannot reach its store at the moment; try again.");
+        return;
+    }
+    if (r == 0)
+        v->who = *who;
+    v->then(v);
+}
+
+static void find_out(struct visit *v, void (*then)(struct visit *v))
+{
+    struct span token;
+
+    v->then = then;
+    if (session_cookie_find(v->x, v->web->secure, &token))
+        session_check(v->web->o.auth, v->web->o.loop, token, on_session, v);
+    else
+        then(v);
+}
+
+/* ---- home ---- */
+
+static void send_home(struct visit *v)
+{
+    _cleanup_(buf_deinit) struct buf page = BUF_INIT(PAGE_MAX_LEN);
+
+    if (site_page_home(v->web, v->who.user, &page) < 0) {
+        fail(v, 500, "The page is too large.");
+        return;
+    }
+    site_page_send(v->web, v->x, 200, &page);
+    visit_free(v);
+}
+
+static void run_home(struct web *web, struct exchange *x)
+{
+    find_out(visit_new(web, x), send_home);
+}
+
+/* ---- log-in ---- */
+
+/* Where to go afterwards: a path of this origin, whatever was asked for. */
+static void read_next(struct visit *v, struct span form)
+{
+    _cleanup_(buf_deinit) struct buf location = BUF_INIT(NEXT_SIZE - 1);
+    char text[NEXT_SIZE];
+    ssize_t len = query_get(form, "next", text, sizeof(text));
+    struct span next = span_from(text, len > 0 ? (size_t)len : 0);
+    ptrdiff_t at = span_find(next, '?');
+    struct span path = span_sub(next, 0, at < 0 ? next.len : (size_t)at);
+    struct span query = at < 0 ? SPAN("") : span_sub(next, (size_t)at + 1, next.len);
+
+    if (span_starts(next, "/") && span_find(next, '\\') < 0 &&
+        same_origin_location(path, query, &location) == 0)
+        str_copy(v->next, sizeof(v->next), buf_cstr(&location));
+}
+
+static void send_form(struct visit *v, unsigned status, const char *error)
+{
+    _cleanup_(buf_deinit) struct buf page = BUF_INIT(PAGE_MAX_LEN);
+    struct login_form form = {.user = v->user, .next = v->next, .error = error};
+
+    if (site_page_login(v->web, &form, &page) < 0) {
+        fail(v, 500, "The page is too large.");
+        return;
+    }
+    site_page_send(v->web, v->x, status, &page);
+    visit_free(v);
+}
+
+static void login_known(struct visit *v)
+{
+    if (identity_is_somebody(&v->who))
+        go(v, v->next[0] ? v->next : "/");
+    else
+        send_form(v, 200, NULL);
+}
+
+static void run_login_page(struct web *web, struct exchange *x)
+{
+    struct visit *v = visit_new(web, x);
+
+    if (x->query.p)
+        read_next(v, x->query);
+    find_out(v, login_known);
+}
+
+static void on_login(void *ud, const struct login_answer *a)
+{
+    struct visit *v = ud;
+    struct exchange *x = v->x;
+
+    switch (a->result) {
+    case LOGIN_OK:
+        v->who.user_id = a->user->id;
+        str_copy(v->who.user, sizeof(v->who.user), a->user->name);
+        record(v, AUDIT_LOGIN, a->user->name, "ok");
+        session_cookie_set(x, v->web->secure, a->token, clock_realtime(), a->expires_at);
+        go(v, v->next[0] ? v->next : "/");
+        break;
+    case LOGIN_WRONG:
+        record(v, AUDIT_LOGIN, v->user, "wrong name or password");
+        send_form(v, 401, "The name or the password is wrong.");
+        break;
+    case LOGIN_TOO_MANY:
+        headers_addf(&x->response, "Retry-After", "%lld",
+                     (long long)((a->retry_after + USEC_PER_SEC - 1) / USEC_PER_SEC));
+        send_form(v, 429, "Too many attempts; wait a little.");
+        break;
+    default:
+        send_form(v, 503, "The server is busy; try again.");
+    }
+}
+
+static void on_form(struct exchange *x, int result, struct span body, void *ud)
+{
+    struct visit *v = ud;
+    char password[PASSWORD_SIZE];
+    ssize_t len;
+
+    if (result < 0 && result != -EMSGSIZE && result != -ETIMEDOUT && result != -EPROTO) {
+        visit_free(v);
+        exchange_abort(x);
+        return;
+    }
+    if (result < 0) {
+        fail(v, exchange_status_of(result), "The form did not arrive in whole.");
+        return;
+    }
+    read_next(v, body);
+    len = query_get(body, "password", password, sizeof(password));
+    if (query_get(body, "user", v->user, sizeof(v->user)) <= 0 || len <= 0) {
+        v->user[0] = '\0';
+        send_form(v, 400, "A name and a password are needed.");
+    } else {
+        struct login_request request = {.user = span_of(v->user),
+                                        .password = span_from(password, (size_t)len),
+                                        .ip = v->ip,
+                                        .label = "browser"};
+        login_start(v->web->o.auth, v->web->o.loop, &request, on_login, v);
+    }
+    explicit_bzero(password, sizeof(password));
+}
+
+static bool is_form(const struct exchange *x)
+{
+    struct span type = headers_get(&x->headers, "Content-Type");
+    ptrdiff_t end = span_find(type, ';');
+
+    return span_iis(span_trim(span_sub(type, 0, end < 0 ? type.len : (size_t)end)),
+                    "application/x-www-form-urlencoded");
+}
+
+static void run_login(struct web *web, struct exchange *x)
+{
+    struct visit *v = visit_new(web, x);
+
+    if (!origin_allows(x, web->o.access_url))
+        fail(v, 403, "This request comes from another site.");
+    else if (!is_form(x))
+        fail(v, 415, "The log-in takes a form; programs use /api/v1/login.");
+    else
+        exchange_read_all(x, FORM_MAX_LEN, on_form, v);
+}
+
+/* ---- log-out ---- */
+
+static void on_revoked(void *ud, int r)
+{
+    struct visit *v = ud;
+    struct web_withdrawal what = {.token_id = v->who.token_id};
+
+    if (r != STORE_OK && r != STORE_NOT_FOUND) {
+        fail(v, 503, "The server cannot reach its store at the moment; try again.");
+        return;
+    }
+    v->web->o.live->withdraw(v->web->o.live_ud, &what);
+    record(v, AUDIT_LOGOUT, v->who.user, "ok");
+    session_cookie_clear(v->x, v->web->secure);
+    go(v, "/login");
+}
+
+static void logout_known(struct visit *v)
+{
+    if (identity_is_somebody(&v->who)) {
+        store_token_revoke(auth_store(v->web->o.auth), v->web->o.loop, v->who.token_id, on_revoked,
+                           v);
+        return;
+    }
+    session_cookie_clear(v->x, v->web->secure);
+    go(v, "/login");
+}
+
+static void run_logout(struct web *web, struct exchange *x)
+{
+    struct visit *v = visit_new(web, x);
+
+    if (origin_is_here(x, web->o.access_url))
+        find_out(v, logout_known);
+    else
+        fail(v, 403, "This request comes from another site.");
+}
+
+const struct site_route *site_routes(size_t *ret_n)
+{
+    static const struct site_route routes[] = {
+        {"GET", "/", run_home},
+        {"GET", "/login", run_login_page},
+        {"POST", "/login", run_login},
+        {"POST", "/logout", run_logout},
+    };
+
+    *ret_n = ARRAY_LEN(routes);
+    return routes;
+}

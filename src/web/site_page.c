@@ -1,0 +1,127 @@
+#include "web/site_page.h"
+
+#include <errno.h>
+
+#include "http/exchange.h"
+#include "web/answer.h"
+#include "web/counters.h"
+#include "web/instance.h"
+
+int site_page_escape(struct buf *b, const char *text)
+{
+    int r = 0;
+
+    for (; *text && r == 0; text++) {
+        switch (*text) {
+        case '<':
+            r = buf_append_str(b, "&lt;");
+            break;
+        case '>':
+            r = buf_append_str(b, "&gt;");
+            break;
+        case '&':
+            r = buf_append_str(b, "&amp;");
+            break;
+        case '"':
+            r = buf_append_str(b, "&quot;");
+            break;
+        default:
+            r = buf_append_byte(b, (unsigned char)*text);
+        }
+    }
+    return r;
+}
+
+static int head(struct buf *b, const char *title)
+{
+    return buf_appendf(b,
+                       "<!doctype html>\n"
+                       "<html lang=\"en\">\n"
+                       "<head>\n"
+                       "<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                       "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                       "<title>%s</title>\n"
+                       "<link rel=\"stylesheet\" href=\"/assets/page.css\">\n"
+                       "</head>\n"
+                       "<body>\n"
+                       "<main>\n",
+                       title);
+}
+
+static int foot(struct buf *b, const struct web *web)
+{
+    return buf_append_str(b, "<footer>adit ") | site_page_escape(b, web->o.version) |
+           buf_append_str(b, "</footer>\n</main>\n</body>\n</html>\n");
+}
+
+static int who(struct buf *b, const char *user)
+{
+    if (!*user)
+        return buf_append_str(b, "<p><a class=\"go\" href=\"/login\">Log in</a></p>\n");
+    return buf_append_str(b,
+                          "<form method=\"post\" action=\"/logout\">\n<p>Logged in as <strong>") |
+           site_page_escape(b, user) |
+           buf_append_str(b, "</strong>. <button type=\"submit\">Log out</button></p>\n</form>\n");
+}
+
+int site_page_home(const struct web *web, const char *user, struct buf *b)
+{
+    return head(b, "adit") | buf_append_str(b, "<h1>adit</h1>\n") | who(b, user) |
+           buf_append_str(b, "<p>This server is the way to the ports of remote workspaces: "
+                             "development servers, notebooks,\ndatabases, debuggers.</p>\n"
+                             "<h2>Get in</h2>\n"
+                             "<p>Use the <code>adit</code> program on your own machine:</p>\n"
+                             "<pre><code>adit login ") |
+           site_page_escape(b, web->o.access_url) |
+           buf_append_str(b, "\nadit list\nadit port-forward WORKSPACE --tcp 8080</code></pre>\n"
+                             "<p>The first person to log in to a new server becomes its "
+                             "administrator.</p>\n") |
+           foot(b, web);
+}
+
+int site_page_login(const struct web *web, const struct login_form *form, struct buf *b)
+{
+    int r = head(b, "Log in - adit") | buf_append_str(b, "<h1>Log in</h1>\n");
+
+    if (form->error)
+        r |= buf_append_str(b, "<p class=\"error\" role=\"alert\" id=\"error\">") |
+             site_page_escape(b, form->error) | buf_append_str(b, "</p>\n");
+    r |= buf_append_str(b, "<form method=\"post\" action=\"/login\">\n"
+                           "<input type=\"hidden\" name=\"next\" value=\"") |
+         site_page_escape(b, form->next) |
+         buf_append_str(b, "\">\n<p><label for=\"user\">Name</label>\n"
+                           "<input id=\"user\" name=\"user\" autocomplete=\"username\" "
+                           "autocapitalize=\"none\" spellcheck=\"false\" required value=\"") |
+         site_page_escape(b, form->user) |
+         buf_appendf(b,
+                     "\"%s></p>\n<p><label for=\"password\">Password</label>\n"
+                     "<input id=\"password\" name=\"password\" type=\"password\" "
+                     "autocomplete=\"current-password\" required%s%s></p>\n"
+                     "<p><button type=\"submit\">Log in</button></p>\n</form>\n",
+                     *form->user ? "" : " autofocus", *form->user ? " autofocus" : "",
+                     form->error ? " aria-describedby=\"error\"" : "");
+    return r | foot(b, web);
+}
+
+void site_page_send(struct web *web, struct exchange *x, unsigned status, const struct buf *page)
+{
+    const struct app_site *apps = web->o.apps;
+
+    answer_set_fields(x);
+    headers_set(&x->response, "Content-Type", "text/html; charset=utf-8");
+    /* With no-referrer, browsers would send a form with the origin "null". */
+    headers_set(&x->response, "Referrer-Policy", "same-origin");
+    headers_set(&x->response, "X-Frame-Options", "DENY");
+    headers_remove(&x->response, "Content-Security-Policy");
+    /* Browsers hold what a form leads to, redirects and all, against form-action. */
+    headers_addf(&x->response, "Content-Security-Policy",
+                 "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+                 "form-action 'self'%s%s%s; frame-ancestors 'none'",
+                 !apps         ? ""
+                 : web->secure ? " https://*."
+                               : " http://*.",
+                 apps ? apps->pattern.domain : "", apps ? ":*" : "");
+    exchange_respond(x, status, buf_data(page), page->len);
+    web_counters_add(web->o.counters, WEB_ROUTE_PAGES, status);
+}
