@@ -214,7 +214,7 @@ static int run(struct cli *cli)
     if (!url)
         url = known.current;
 
-    struct api_client client;
+    struct api_client client = {0};
     int code = url ? api_client_open_url(&client, cli, url)
                    : cli_usage(cli, "which deployment? adit login URL");
     if (code == 0) {
