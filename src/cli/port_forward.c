@@ -247,19 +247,25 @@ static void on_signal(int signum, void *ud)
     finish(p, EXIT_CODE_OK);
 }
 
+/* As by nohup(1), or by a shell for its background jobs: then it stays ignored. */
+static bool is_ignored(int signum)
+{
+    struct sigaction action;
+    return sigaction(signum, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static void watch_signals(struct port_forward *p)
 {
     const int signals[ARRAY_LEN(p->signals)] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
     for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
-        p->signals[i] = signal_watch_new(p->loop, signals[i], on_signal, p);
+        if (!is_ignored(signals[i]))
+            p->signals[i] = signal_watch_new(p->loop, signals[i], on_signal, p);
 }
 
 static void unwatch_signals(struct port_forward *p)
 {
     for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
         p->signals[i] = signal_watch_free(p->signals[i]);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
 }
 
 /* ---- one run ---- */

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "forward/bind.h"
 #include "forward/test_sockets.h"
@@ -275,6 +276,42 @@ static void a_public_listener_says_who_can_reach_it(void **state)
     assert_true(bind_is_public(&other));
 }
 
+/* In a child that is nobody: what opening port 80 says. */
+static int open_as_nobody(struct scene *s)
+{
+    struct err err = ERR_INIT;
+    if (setgid(65534) < 0 || setuid(65534) < 0)
+        return 2;
+    if (forwarder_open(s->loop, &s->set, &s->options, &s->forwarder, &err) != -EACCES)
+        return 3;
+    if (!strstr(err.text, "port 80 on 127.0.0.1 needs the right to use ports below 1024; port 80"))
+        return 4;
+    s->options.auto_port = true;
+    if (forwarder_open(s->loop, &s->set, &s->options, &s->forwarder, &err) != 0)
+        return 5;
+    return strstr(forwarder_address(s->forwarder, 0), "127.0.0.1:80") ? 0 : 6;
+}
+
+static void a_port_below_1024_needs_the_right(void **state)
+{
+    struct scene *s = *state;
+    int status;
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    char first[16] = "1024";
+    if (f && !fgets(first, sizeof(first), f))
+        first[0] = 0;
+    if (f)
+        fclose(f);
+    if (geteuid() != 0 || strtol(first, NULL, 10) <= 80)
+        skip();
+    scene_add(s, FORWARD_FLAG_TCP, "80");
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(open_as_nobody(s));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_shadowed_second_address_is_told(void **state)
 {
     struct scene *s = *state;
@@ -304,4 +341,5 @@ TEST_MAIN(SCENE_TEST(bytes_pass_both_ways_and_are_counted),
           SCENE_TEST(a_connection_waits_for_its_channel),
           SCENE_TEST(freeing_ends_what_is_under_way_without_events),
           SCENE_TEST(a_public_listener_says_who_can_reach_it),
+          SCENE_TEST(a_port_below_1024_needs_the_right),
           SCENE_TEST(a_shadowed_second_address_is_told));

@@ -2,6 +2,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -9,6 +10,7 @@ import threading
 import pytest
 
 from harness import net
+from harness.adit import PROGRAM, Cli, clean_environment
 from harness.wait import SCALE, until
 
 HOST = "127.0.0.1"
@@ -335,8 +337,20 @@ def test_it_ends_in_order_on_sigterm(forward, tcp_echo):
     assert not net.listens(port)
 
 
+def test_nohup_is_respected(workspace, supervisor, tcp_echo):
+    port = net.free_port()
+    process = supervisor.start("port-forward", [
+        "/bin/sh", "-c", 'trap "" HUP; exec "$0" "$@"', PROGRAM, "port-forward", workspace.name,
+        "--tcp", f"{port}:{tcp_echo.port}", "--output", "json"],
+        env=clean_environment(workspace.owner.home), cwd=workspace.owner.home, good_codes=(0,))
+    process.wait_event(event="ready")
+    process.signal(signal.SIGHUP)
+    assert net.exchange(("127.0.0.1", port), b"still here") == b"still here"
+    process.signal(signal.SIGTERM)
+    assert process.wait_exit() == 0
+
+
 def test_without_json_it_prints_plain_lines(workspace, supervisor, tcp_echo):
-    from harness.adit import Cli
     mine = Cli(supervisor, workspace.owner.home, workspace.owner.name)
     port = net.free_port()
     process = mine.start("port-forward", workspace.name, "--tcp", f"{port}:{tcp_echo.port}")
