@@ -74,10 +74,10 @@ enum address_kind address_of(const struct app_site *site, const char *access_hos
 {
     *ret = (struct address){.base = "/", .path = path};
     bool named = read_site(host, ret->site);
-    if (named && site && !str_eq(ret->site, access_host)) {
+    if (site && !(named && str_eq(ret->site, access_host))) {
         switch (app_host_parse(&site->pattern, host, &ret->app)) {
         case APP_HOST_MATCH:
-            return ADDRESS_APP;
+            return named ? ADDRESS_APP : ADDRESS_BAD_HOST;
         case APP_HOST_INVALID:
             return ADDRESS_BAD_HOST;
         case APP_HOST_OTHER:
