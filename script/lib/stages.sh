@@ -99,7 +99,7 @@ integration_tests()
     local name=$1 program=$2 status=0 report
     shift 2
     report=$(mktemp)
-    ADIT_BIN=$program "$python" -B -m pytest -c tests/integration/pytest.ini tests/integration \
+    ADIT_BIN=$program "$python" -B -m pytest -c tests/pytest.ini tests/integration \
         -q --color=no --junitxml="$report" "$@" </dev/null >&2 || status=$?
     counted "$name" pytest "$report" "$status"
     rm -f "$report"

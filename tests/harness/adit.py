@@ -12,7 +12,7 @@ import requests
 from .process import SANITIZER
 from .wait import SCALE, until
 
-PROGRAM = os.environ.get("ADIT_BIN") or str(Path(__file__).parents[3] / "build/adit")
+PROGRAM = os.environ.get("ADIT_BIN") or str(Path(__file__).parents[2] / "build/adit")
 
 
 def clean_environment(home, **more):

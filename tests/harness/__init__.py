@@ -1,0 +1,1 @@
+"""What the integration and browser tests stand on: real programs, started, watched and ended."""

@@ -1,1 +1,0 @@
-"""What the integration tests stand on: real programs, started, watched and ended."""
