@@ -2,6 +2,7 @@
 /* Every message, for the tests and the fuzzer of this folder. */
 #include "api/error.h"
 #include "api/peer.h"
+#include "api/share.h"
 #include "api/user.h"
 #include "api/workspace.h"
 
@@ -30,10 +31,18 @@ static const struct api_type *const all_types[] = {
     &api_agent_token_type,
     &api_workspace_created_type,
     &api_template_type,
+    &api_template_put_type,
     &api_templates_type,
     &api_agent_info_type,
     &api_grant_type,
     &api_peer_type,
     &api_port_type,
     &api_ports_type,
+    &api_share_type,
+    &api_shares_type,
+    &api_share_put_type,
+    &api_shared_port_type,
+    &api_shared_ports_type,
+    &api_app_type,
+    &api_apps_type,
 };

@@ -202,6 +202,8 @@ ENUM_CODEC(token_kind, enum token_kind, token_kind_parse, token_kind_name,
            "must be session, api or app");
 ENUM_CODEC(share_level, enum share_level, share_level_parse, share_level_name,
            "must be owner, users, authenticated or public");
+ENUM_CODEC(share_protocol, enum share_protocol, share_protocol_parse, share_protocol_name,
+           "must be http or https");
 ENUM_CODEC(cors, enum cors_behavior, cors_behavior_parse, cors_behavior_name,
            "must be simple or passthru");
 ENUM_CODEC(agent_status, enum api_agent_status, agent_status_parse, api_agent_status_name,

@@ -28,6 +28,7 @@ extern const struct api_codec api_codec_role;
 extern const struct api_codec api_codec_token_kind;
 extern const struct api_codec api_codec_scope;
 extern const struct api_codec api_codec_share_level;
+extern const struct api_codec api_codec_share_protocol;
 extern const struct api_codec api_codec_cors;
 extern const struct api_codec api_codec_agent_status;
 extern const struct api_codec api_codec_port_speaks;

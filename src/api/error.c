@@ -1,5 +1,7 @@
 #include "api/error.h"
 
+#include <stdint.h>
+
 #include "api/codec.h"
 #include "api/json_text.h"
 
@@ -8,6 +10,7 @@ const char api_not_found_text[] = "There is no such thing, or you may not see it
 static const struct api_field error_field_fields[] = {
     API_F_STRING(struct api_error_field, field, "field", 512, API_REQ),
     API_F_STRING(struct api_error_field, message, "message", 1024, API_REQ),
+    API_F_NUMBER(struct api_error_field, line, "line", 1, UINT32_MAX, API_ABSENT),
 };
 static API_TYPE(error_field_type, struct api_error_field, "ErrorField", error_field_fields);
 
@@ -36,6 +39,7 @@ int api_problem_build(const struct api_problem *problem, struct buf *out)
     for (size_t i = 0; i < problem->n_fields; i++) {
         fields[i].field = borrow(problem->fields[i].field);
         fields[i].message = borrow(problem->fields[i].message);
+        fields[i].line = problem->fields[i].line;
     }
     struct api_error error = {
         .message = borrow(problem->message),

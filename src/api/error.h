@@ -5,6 +5,7 @@
 struct api_error_field {
     char *field;
     char *message;
+    unsigned line; /* of the text in which it is; 0: none */
 };
 struct api_error {
     char *message; /* one sentence for a person */

@@ -52,7 +52,7 @@ API_MESSAGE(port);
  */
 enum { API_PIN_TEXT_LEN = 43 };
 
-/* GET /ports of the agent, and …/agents/{agent}/ports of the server. */
+/* GET /ports on the agent's own API. */
 struct api_ports {
     struct api_port *ports;
     size_t n_ports;

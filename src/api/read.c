@@ -48,6 +48,7 @@ void api_problem_add(struct api_problem *problem, const char *field, const char 
     struct api_field_error *e = &problem->fields[problem->n_fields++];
     str_copy(e->field, sizeof(e->field), field);
     va_list ap;
+    e->line = 0;
     va_start(ap, fmt);
     vsnprintf(e->message, sizeof(e->message), fmt, ap);
     va_end(ap);

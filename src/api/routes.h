@@ -35,14 +35,22 @@ enum api_auth {
     X(TOKEN_DELETE, "DELETE", "/tokens/{id}", USER, "deleteToken")                                 \
     X(TEMPLATES, "GET", "/templates", USER, "listTemplates")                                       \
     X(TEMPLATE, "GET", "/templates/{template}", USER, "getTemplate")                               \
+    X(TEMPLATE_PUT, "PUT", "/templates/{template}", USER, "putTemplate")                           \
+    X(TEMPLATE_DELETE, "DELETE", "/templates/{template}", USER, "deleteTemplate")                  \
     X(WORKSPACES, "GET", "/workspaces", USER, "listWorkspaces")                                    \
     X(WORKSPACE_CREATE, "POST", "/workspaces", USER, "createWorkspace")                            \
     X(WORKSPACE, "GET", "/workspaces/{owner}/{workspace}", USER, "getWorkspace")                   \
     X(WORKSPACE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}", USER, "deleteWorkspace")      \
+    X(APPS, "GET", "/workspaces/{owner}/{workspace}/apps", USER, "listApps")                       \
     X(AGENT_TOKEN, "POST", "/workspaces/{owner}/{workspace}/agents/{agent}/token", USER,           \
       "rotateAgentToken")                                                                          \
     X(AGENT_PORTS, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/ports", USER,            \
       "listPorts")                                                                                 \
+    X(SHARES, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/shares", USER, "listShares")  \
+    X(SHARE_SET, "PUT", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{port}", USER,      \
+      "putShare")                                                                                  \
+    X(SHARE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{port}",      \
+      USER, "deleteShare")                                                                         \
     X(AGENT_CONNECT, "GET", "/agent/connect", AGENT, "connectAgent")                               \
     X(AGENT_RELAY, "GET", "/agents/{id}/relay", USER, "relay")
 

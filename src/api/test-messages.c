@@ -41,6 +41,12 @@
 #define GRANT                                                                                      \
     "{\"user_id\":" ID1 ",\"user\":\"anna\",\"workspace_id\":" ID2 ",\"agent_id\":" ID1 ","        \
     "\"forwarding\":" FORWARDING ",\"ssh\":true,\"expires_at\":" TIME "}"
+#define SHARE                                                                                      \
+    "{\"port\":8080,\"level\":\"users\",\"protocol\":\"https\",\"users\":[\"bob\"],"               \
+    "\"expires_at\":" TIME ",\"url\":\"https://8080--dev--anna.apps.test/\"}"
+#define APP                                                                                        \
+    "{\"slug\":\"lab\",\"agent\":\"main\",\"display_name\":\"Lab\",\"icon\":null,\"url\":null,"    \
+    "\"subdomain\":true,\"share\":\"public\",\"order\":-1}"
 
 /* In the form in which we write them: what is read comes out as it was. */
 static const struct {
@@ -91,6 +97,21 @@ static const struct {
                      "\"speaks\":\"http\"}"},
     {&api_ports_type, "{\"ports\":[{\"port\":65535,\"address\":\"127.0.0.1\",\"process\":\"\","
                       "\"pid\":4294967295,\"speaks\":\"other\"}]}"},
+    {&api_error_type, "{\"message\":\"No.\",\"fields\":[{\"field\":\"cors\",\"message\":\"b\","
+                      "\"line\":12}]}"},
+    {&api_template_put_type, "{\"yaml\":\"cors: simple\\n\"}"},
+    {&api_share_type, SHARE},
+    {&api_shares_type, "{\"max_level\":\"public\",\"shares\":[" SHARE "]}"},
+    {&api_share_put_type, "{\"level\":\"owner\"}"},
+    {&api_share_put_type, "{\"level\":\"users\",\"protocol\":\"https\",\"users\":[\"bob\"],"
+                          "\"expires_in\":7200}"},
+    {&api_shared_port_type, "{\"port\":80,\"listening\":true,\"address\":\"::\",\"process\":\"x\","
+                            "\"pid\":7,\"speaks\":\"tls\",\"url\":null,\"share\":null}"},
+    {&api_shared_ports_type,
+     "{\"ports\":[{\"port\":80,\"listening\":false,\"address\":\"\",\"process\":\"\","
+     "\"pid\":null,\"speaks\":\"unknown\",\"url\":\"https://x/\",\"share\":" SHARE "}]}"},
+    {&api_app_type, APP},
+    {&api_apps_type, "{\"apps\":[" APP "]}"},
 };
 
 static void every_message_comes_out_as_it_was_read(void **state)

@@ -185,7 +185,8 @@ static void check_schema(const struct api_type *type)
 /* What travels between server and agent alone is described in docs/PROTOCOL.md. */
 static bool is_internal(const struct api_type *type)
 {
-    return type == &api_agent_info_type || type == &api_grant_type || type == &api_peer_type;
+    return type == &api_agent_info_type || type == &api_grant_type || type == &api_peer_type ||
+           type == &api_port_type || type == &api_ports_type;
 }
 
 static void every_message_is_described_as_it_is(void **state)

@@ -73,6 +73,7 @@ struct api_type {
 struct api_field_error {
     char field[96];
     char message[160];
+    unsigned line; /* within a member that is a text of lines, from 1 on; 0: none */
 };
 
 /* Why a message was refused. */

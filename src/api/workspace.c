@@ -82,6 +82,11 @@ static const struct api_field template_fields[] = {
 };
 API_TYPE(api_template_type, struct api_template, "Template", template_fields);
 
+static const struct api_field template_put_fields[] = {
+    API_F_STRING(struct api_template_put, yaml, "yaml", API_JSON_MAX_LEN, API_REQ),
+};
+API_TYPE(api_template_put_type, struct api_template_put, "TemplatePut", template_put_fields);
+
 static const struct api_field templates_fields[] = {
     API_F_LIST(struct api_templates, templates, n_templates, "templates", api_template_type,
                LIST_MAX, API_REQ),

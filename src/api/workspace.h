@@ -78,6 +78,12 @@ struct api_template {
 };
 API_MESSAGE(template);
 
+/* PUT /templates/{name} */
+struct api_template_put {
+    char *yaml; /* as proto/template_yaml.h has it */
+};
+API_MESSAGE(template_put);
+
 /* GET /templates */
 struct api_templates {
     struct api_template *templates;

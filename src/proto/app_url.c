@@ -19,6 +19,16 @@ int app_site_parse(struct span wildcard, struct span access_url, struct app_site
     return 0;
 }
 
+int app_url_format(const struct app_site *site, const struct app_host *app, struct buf *dst)
+{
+    int r = buf_appendf(dst, "%s://", url_scheme_name(site->scheme));
+    if (r == 0)
+        r = app_host_format(&site->pattern, app, dst);
+    if (r == 0 && !site->pattern.port && site->access_port != url_scheme_port(site->scheme))
+        r = buf_appendf(dst, ":%u", site->access_port);
+    return r ? r : buf_append_byte(dst, '/');
+}
+
 static bool port_is_ours(const struct app_site *site, const struct url *url)
 {
     if (site->pattern.port)

@@ -32,6 +32,12 @@ int app_origin_parse(const struct app_site *site, struct span text, struct url *
                      struct app_host *ret_app);
 
 /*
+ * Appends the URL of an app, "https://8080--dev--anna.apps.example.com/": with the wildcard's port,
+ * or, when it has none, the access URL's. Errors as app_host_format().
+ */
+int app_url_format(const struct app_site *site, const struct app_host *app, struct buf *dst);
+
+/*
  * Appends a Location for `path` and `query` (may be empty, without '?'), both as they came, that
  * stays on the same origin: "//host" and "/\host" mean another host to a browser, so such a path
  * is written behind "/.". 0; -EINVAL: no path, or characters that no URL has; -ENOBUFS.

@@ -1,27 +1,13 @@
-/* Agents of a workspace: their tokens, their ports, and their connecting. */
-#include <errno.h>
+/* Agents of a workspace: their tokens, and their connecting. */
 #include <string.h>
 
-#include "api/peer.h"
+#include "api/workspace.h"
 #include "auth/token.h"
 #include "http/exchange.h"
 #include "http/ws_handshake.h"
 #include "web/handlers.h"
 #include "web/instance.h"
 #include "web/workspaces.h"
-
-/* The path's {agent} among those of the workspace; NULL: the call has ended with 404. */
-static const struct agent *find_agent(struct call *c, const struct store_workspace *ws)
-{
-    char name[NAME_SIZE];
-
-    if (name_parse(NAME_AGENT, span_of(call_param(c, "agent")), name, NULL) >= 0)
-        for (size_t i = 0; i < ws->n_agents; i++)
-            if (str_eq(ws->agents[i].name, name))
-                return &ws->agents[i];
-    call_not_found(c);
-    return NULL;
-}
 
 /* ---- token ---- */
 
@@ -51,7 +37,7 @@ static void on_rotated(void *ud, int r)
 
 static void rotate(struct call *c, const struct store_workspace *ws)
 {
-    const struct agent *agent = find_agent(c, ws);
+    const struct agent *agent = workspaces_agent(c, ws);
     unsigned char hash[TOKEN_HASH_LEN];
     struct rotation *made;
 
@@ -69,36 +55,6 @@ static void rotate(struct call *c, const struct store_workspace *ws)
 void agents_token(struct call *c)
 {
     workspaces_find(c, RIGHT_AGENT_TOKEN, rotate);
-}
-
-/* ---- ports ---- */
-
-static void on_ports(int status, const char *body, size_t len, void *ud)
-{
-    struct call *c = ud;
-    struct api_ports msg = {0};
-
-    if (status == -ENOTCONN) {
-        call_retry(c, "agent-away", 5, "The agent is not connected at the moment.");
-    } else if (status != 200 || api_ports_read(span_from(body, len), API_LENIENT, &msg, NULL) < 0) {
-        call_fail(c, 502, "The agent did not tell its ports.", NULL);
-    } else {
-        call_answer(c, 200, &api_ports_type, &msg);
-        api_ports_release(&msg);
-    }
-}
-
-static void ports(struct call *c, const struct store_workspace *ws)
-{
-    const struct agent *agent = find_agent(c, ws);
-
-    if (agent)
-        c->web->o.live->agent_get(c->web->o.live_ud, &agent->id, "/ports", on_ports, c);
-}
-
-void agents_ports(struct call *c)
-{
-    workspaces_find(c, RIGHT_WORKSPACE_READ, ports);
 }
 
 /* ---- connect ---- */

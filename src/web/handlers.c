@@ -1,5 +1,6 @@
 #include "web/handlers.h"
 
+#include "api/share.h"
 #include "api/user.h"
 #include "api/workspace.h"
 
@@ -22,12 +23,18 @@ const struct handler web_handlers[API_ROUTE_COUNT] = {
     [API_ROUTE_TOKEN_DELETE] = {.run = tokens_delete},
     [API_ROUTE_TEMPLATES] = {.run = templates_list},
     [API_ROUTE_TEMPLATE] = {.run = templates_get},
+    [API_ROUTE_TEMPLATE_PUT] = {.run = templates_put, .body = &api_template_put_type},
+    [API_ROUTE_TEMPLATE_DELETE] = {.run = templates_delete},
     [API_ROUTE_WORKSPACES] = {.run = workspaces_list},
     [API_ROUTE_WORKSPACE_CREATE] = {.run = workspaces_create, .body = &api_workspace_create_type},
     [API_ROUTE_WORKSPACE] = {.run = workspaces_get},
     [API_ROUTE_WORKSPACE_DELETE] = {.run = workspaces_delete},
+    [API_ROUTE_APPS] = {.run = apps_list},
     [API_ROUTE_AGENT_TOKEN] = {.run = agents_token},
-    [API_ROUTE_AGENT_PORTS] = {.run = agents_ports},
+    [API_ROUTE_AGENT_PORTS] = {.run = ports_list},
+    [API_ROUTE_SHARES] = {.run = shares_list},
+    [API_ROUTE_SHARE_SET] = {.run = shares_put, .body = &api_share_put_type},
+    [API_ROUTE_SHARE_DELETE] = {.run = shares_delete},
     [API_ROUTE_AGENT_CONNECT] = {.run_agent = agents_connect},
     [API_ROUTE_AGENT_RELAY] = {.run = relay_open},
 };

@@ -19,11 +19,17 @@ handler_fn users_list, users_create, users_get, users_update, users_delete;
 /* tokens.c */
 handler_fn tokens_list, tokens_create, tokens_delete;
 /* templates.c */
-handler_fn templates_list, templates_get;
+handler_fn templates_list, templates_get, templates_put, templates_delete;
 /* workspaces.c */
 handler_fn workspaces_list, workspaces_create, workspaces_get, workspaces_delete;
 /* agents.c */
-handler_fn agents_token, agents_ports;
+handler_fn agents_token;
 agent_handler_fn agents_connect;
+/* ports.c */
+handler_fn ports_list;
+/* shares.c */
+handler_fn shares_list, shares_put, shares_delete;
+/* apps.c */
+handler_fn apps_list;
 /* relay.c */
 handler_fn relay_open;

@@ -21,6 +21,7 @@
 #include "http/server_conn.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "proto/app_url.h"
 #include "store/audit.h"
 #include "store/store.h"
 #include "store/user.h"
@@ -45,6 +46,7 @@ struct scene {
     struct store *store;
     struct auth *auth;
     struct web *web;
+    struct app_site apps;
     struct web_counters counters;
     struct answer a;
     char ip[AUDIT_IP_SIZE]; /* where the next request comes from */
@@ -159,10 +161,13 @@ static inline void scene_request(struct exchange *x, void *ud)
 static inline void scene_open_web(struct scene *s, const char *access_url)
 {
     s->web = web_free(s->web);
+    assert_int_equal(app_site_parse(SPAN("*.localhost:7777"), span_of(access_url), &s->apps, NULL),
+                     0);
     s->web = web_new(&(struct web_options){.loop = s->loop,
                                            .auth = s->auth,
                                            .access_url = access_url,
                                            .wildcard_url = "*.localhost:7777",
+                                           .apps = &s->apps,
                                            .version = "1.2.3",
                                            .body_max = 1 << 20,
                                            .counters = &s->counters,

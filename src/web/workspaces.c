@@ -90,6 +90,18 @@ void workspaces_find(struct call *c, enum right_action action, workspace_found_f
         store_workspace_get(call_store(c), call_loop(c), owner, name, on_found, c);
 }
 
+const struct agent *workspaces_agent(struct call *c, const struct store_workspace *ws)
+{
+    char name[NAME_SIZE];
+
+    if (name_parse(NAME_AGENT, span_of(call_param(c, "agent")), name, NULL) >= 0)
+        for (size_t i = 0; i < ws->n_agents; i++)
+            if (str_eq(ws->agents[i].name, name))
+                return &ws->agents[i];
+    call_not_found(c);
+    return NULL;
+}
+
 /* ---- one ---- */
 
 static void get(struct call *c, const struct store_workspace *ws)

@@ -14,6 +14,9 @@ typedef void workspace_found_fn(struct call *c, const struct store_workspace *ws
  */
 void workspaces_find(struct call *c, enum right_action action, workspace_found_fn *then);
 
+/* The path's {agent} among those of the workspace; NULL: the call has ended with 404. */
+const struct agent *workspaces_agent(struct call *c, const struct store_workspace *ws);
+
 /* The object of a right for a workspace; borrows from it. */
 struct right_object workspaces_object(const struct workspace *ws);
 

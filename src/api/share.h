@@ -1,0 +1,66 @@
+#pragma once
+/* Messages about what a person opens in the browser: shares, open ports, apps. */
+#include "api/peer.h"
+#include "api/type.h"
+#include "model/port_share.h"
+#include "model/template.h"
+
+/* A port share; all zeros: none. */
+struct api_share {
+    struct port_share share;
+    char *url; /* NULL: the deployment has no wildcard URL */
+};
+API_MESSAGE(share);
+
+/* GET …/agents/{agent}/shares */
+struct api_shares {
+    enum share_level max_level; /* that the workspace's template allows */
+    struct api_share *shares;
+    size_t n_shares;
+};
+API_MESSAGE(shares);
+
+/* PUT …/agents/{agent}/shares/{port} */
+struct api_share_put {
+    enum share_level level;
+    enum share_protocol protocol; /* absent: http */
+    struct text_list users;       /* with SHARE_USERS */
+    uint64_t expires_in;          /* seconds; 0: never */
+};
+API_MESSAGE(share_put);
+
+/* A port that is open, is shared, or both. */
+struct api_shared_port {
+    struct api_port port;
+    bool listening; /* false: it is only shared, and all of `port` but the number is empty */
+    char *url;      /* NULL: there is none */
+    struct api_share share;
+};
+API_MESSAGE(shared_port);
+
+/* GET …/agents/{agent}/ports */
+struct api_shared_ports {
+    struct api_shared_port *ports;
+    size_t n_ports;
+};
+API_MESSAGE(shared_ports);
+
+/* An app of a workspace. Its strings may be NULL. */
+struct api_app {
+    char slug[NAME_SIZE];
+    char agent[NAME_SIZE]; /* the one that the URL leads to */
+    char *display_name;
+    char *icon;
+    char *url; /* where a browser opens it; NULL: the deployment has no wildcard URL */
+    bool subdomain;
+    enum share_level share;
+    int order;
+};
+API_MESSAGE(app);
+
+/* GET …/{workspace}/apps */
+struct api_apps {
+    struct api_app *apps;
+    size_t n_apps;
+};
+API_MESSAGE(apps);

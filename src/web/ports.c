@@ -1,0 +1,118 @@
+/* The ports of an agent: those that it says are open, and those that are shared. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/share.h"
+#include "web/handlers.h"
+#include "web/instance.h"
+#include "web/shares.h"
+#include "web/workspaces.h"
+
+struct port_query {
+    struct workspace ws;
+    struct agent agent;
+    bool only_agent;
+    struct api_ports open; /* as the agent said; owned until the answer */
+};
+
+/* The share of a port, if it has one that counts. */
+static const struct port_share *find_share(const struct port_query *q, uint16_t port,
+                                           const struct port_share *shares, size_t n, usec_t now)
+{
+    for (size_t i = 0; i < n; i++)
+        if (shares[i].port == port && id_equal(&shares[i].agent_id, &q->agent.id) &&
+            share_counts(&shares[i], now))
+            return &shares[i];
+    return NULL;
+}
+
+static bool is_open(const struct port_query *q, uint16_t port)
+{
+    for (size_t i = 0; i < q->open.n_ports; i++)
+        if (q->open.ports[i].port == port)
+            return true;
+    return false;
+}
+
+static void show(struct call *c, const struct api_port *port, bool listening,
+                 const struct port_share *share, struct api_shared_port *ret)
+{
+    const struct port_query *q = c->state;
+    struct link_place place = {.ws = &q->ws, .agent = &q->agent, .without_agent = q->only_agent};
+    bool tls = port->speaks == API_PORT_TLS;
+
+    ret->port = *port;
+    ret->listening = listening;
+    if (share)
+        share_show(c->web, &place, share, tls, &ret->share);
+    ret->url = share ? ret->share.url : link_port(c->web, &place, port->port, tls);
+}
+
+static void answer(struct call *c, const struct port_share *shares, size_t n)
+{
+    const struct port_query *q = c->state;
+    struct api_shared_ports msg = {.n_ports = 0};
+    usec_t now = clock_realtime();
+
+    msg.ports = xcalloc(q->open.n_ports + n + 1, sizeof(*msg.ports));
+    for (size_t i = 0; i < q->open.n_ports; i++) {
+        const struct api_port *port = &q->open.ports[i];
+        show(c, port, true, find_share(q, port->port, shares, n, now), &msg.ports[msg.n_ports++]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct api_port port = {.port = shares[i].port};
+        const struct port_share *share = find_share(q, port.port, shares, n, now);
+        if (share == &shares[i] && !is_open(q, port.port))
+            show(c, &port, false, share, &msg.ports[msg.n_ports++]);
+    }
+    call_answer(c, 200, &api_shared_ports_type, &msg);
+    for (size_t i = 0; i < msg.n_ports; i++)
+        free(msg.ports[i].url); /* also that of its share */
+    free(msg.ports);
+}
+
+static void on_shares(void *ud, int r, const struct port_share *shares, size_t n)
+{
+    struct call *c = ud;
+    struct port_query *q = c->state;
+    struct api_ports open = q->open;
+
+    if (r == STORE_OK)
+        answer(c, shares, n);
+    else
+        call_store_failed(c, r);
+    api_ports_release(&open);
+}
+
+static void on_ports(int status, const char *body, size_t len, void *ud)
+{
+    struct call *c = ud;
+    struct port_query *q = c->state;
+
+    if (status == -ENOTCONN)
+        call_retry(c, "agent-away", 5, "The agent is not connected at the moment.");
+    else if (status != 200 || api_ports_read(span_from(body, len), API_LENIENT, &q->open, NULL) < 0)
+        call_fail(c, 502, "The agent did not tell its ports.", NULL);
+    else
+        store_share_list(call_store(c), call_loop(c), q->ws.id, on_shares, c);
+}
+
+static void ports(struct call *c, const struct store_workspace *ws)
+{
+    const struct agent *agent = workspaces_agent(c, ws);
+    struct port_query *q;
+
+    if (!agent)
+        return;
+    q = call_state(c, sizeof(*q));
+    q->ws = ws->ws;
+    q->agent = *agent;
+    q->only_agent = ws->n_agents == 1;
+    c->web->o.live->agent_get(c->web->o.live_ud, &q->agent.id, "/ports", on_ports, c);
+}
+
+void ports_list(struct call *c)
+{
+    workspaces_find(c, RIGHT_WORKSPACE_READ, ports);
+}
