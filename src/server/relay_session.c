@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "api/peer.h"
+#include "api/workspace.h"
+#include "auth/grant.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,6 +29,7 @@
 #include "server/agent_conn.h"
 #include "server/conn.h"
 #include "server/instance.h"
+#include "store/template.h"
 #include "tunnel/server_link.h"
 #include "tunnel/ws_carrier.h"
 #include "web/answer.h"
@@ -68,6 +71,7 @@ struct relay_session {
     struct channel_open *open;
     struct stream *channel; /* in UPGRADE */
     struct relay *relay;
+    struct tunnel_call *regrant; /* under way */
 };
 
 static void set_state(struct relay_session *s, enum session_state state)
@@ -115,6 +119,7 @@ static void let_go(struct relay_session *s)
     if (s->open)
         s->open = channel_open_cancel(s->open);
     s->channel = stream_free(s->channel);
+    s->regrant = tunnel_call_cancel(s->regrant);
     if (a)
         server_link_withdraw_peer(agent_conn_link(a), &s->peer_id);
 }
@@ -336,6 +341,90 @@ void relay_sessions_withdraw(struct server_worker *w, const struct web_withdrawa
     list_for_each_safe (s, next, &w->relays, link)
         if (matches(s, what))
             end(s, "rights-changed", "Rights have just changed; try again.");
+}
+
+/* ---- a new version of a template ---- */
+
+struct regrant {
+    struct server_worker *w;
+    struct id template_id;
+};
+
+static void end_changed(struct relay_session *s)
+{
+    end(s, "rights-changed", "Rights have just changed; try again.");
+}
+
+static void on_regranted(int status, const char *body, size_t len, void *ud)
+{
+    struct relay_session *s = ud;
+
+    (void)body;
+    (void)len;
+    s->regrant = NULL;
+    if (status / 100 != 2)
+        end_changed(s);
+}
+
+/* `policy` NULL: it is not known. */
+static void regrant(struct relay_session *s, const struct forward_policy *policy)
+{
+    struct agent_conn *a = agent_conn_find(s->w, s->link_id);
+    struct agent agent = {.id = s->agent_id};
+    struct grant grant;
+
+    s->regrant = tunnel_call_cancel(s->regrant);
+    if (policy && a) {
+        grant = grant_make(&s->who, &s->ws, &agent, policy, clock_realtime(), 0);
+        grant.expires_at = s->expires_at;
+        free(s->grant);
+        s->grant = grant_text(&grant);
+        grant_deinit(&grant);
+        if (s->grant) {
+            s->regrant =
+                server_link_grant_peer(agent_conn_link(a), &s->peer_id, s->grant, on_regranted, s);
+            return;
+        }
+    }
+    end_changed(s);
+}
+
+static void on_new_policy(void *ud, int r, const struct store_template *t)
+{
+    struct regrant *rg = ud;
+    struct server_worker *w = rg->w;
+    struct template policy = {0};
+    struct relay_session *s, *next;
+    bool known = r == STORE_OK && api_policy_read(span_of(t->policy), &policy, NULL) >= 0;
+
+    w->requests--;
+    list_for_each_safe (s, next, &w->relays, link)
+        if (s->state == SESSION_RELAY && id_equal(&s->ws.template_id, &rg->template_id))
+            regrant(s, known ? &policy.forwarding : NULL);
+    template_deinit(&policy);
+    free(rg);
+}
+
+/* Those that are on their way have the old grant: their people ask again. */
+void relay_sessions_regrant(struct server_worker *w, const struct id *template_id)
+{
+    struct relay_session *s, *next;
+    struct regrant *rg;
+    bool any = false;
+
+    list_for_each_safe (s, next, &w->relays, link)
+        if (id_equal(&s->ws.template_id, template_id)) {
+            any |= s->state == SESSION_RELAY;
+            if (s->state != SESSION_RELAY)
+                end_changed(s);
+        }
+    if (!any)
+        return;
+    rg = new0(struct regrant);
+    rg->w = w;
+    rg->template_id = *template_id;
+    w->requests++;
+    store_template_get_id(w->server->store, w->loop, *template_id, on_new_policy, rg);
 }
 
 void relay_sessions_tick(struct server_worker *w)

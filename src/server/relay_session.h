@@ -13,6 +13,11 @@ void relay_session_open(struct server_worker *w, struct exchange *x, struct web_
 
 /* Ends those that match, as web_live.withdraw says. */
 void relay_sessions_withdraw(struct server_worker *w, const struct web_withdrawal *what);
+/*
+ * A template has a new version: the agents get new grants for the sessions of its workspaces, and
+ * end the channels that these no longer allow. Where that fails, the session ends.
+ */
+void relay_sessions_regrant(struct server_worker *w, const struct id *template_id);
 /* Keeps the counter of relayed bytes, and ends those whose grant has run out. */
 void relay_sessions_tick(struct server_worker *w);
 /* Ends all. */

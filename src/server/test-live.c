@@ -175,7 +175,7 @@ struct fake_agent {
     struct agent_link *link;
     struct stream *peers[64];
     size_t n_peers;
-    unsigned n_withdrawn;
+    unsigned n_withdrawn, n_granted;
     bool refuse;
     bool silent;
 };
@@ -213,6 +213,9 @@ static void on_requested(struct tunnel_session *session, struct channel_request 
         channel_answer(rq, 200, "{\"ports\":[]}");
     } else if (str_eq(i->path, "/peers")) {
         channel_answer(rq, a->refuse ? 403 : 200, "{}");
+    } else if (str_eq(i->method, "PUT")) {
+        a->n_granted++;
+        channel_answer(rq, a->refuse ? 400 : 200, "{}");
     } else if (str_eq(i->method, "DELETE")) {
         a->n_withdrawn++;
         channel_answer(rq, 200, "{}");
@@ -506,6 +509,36 @@ static void deleting_the_workspace_ends_its_relays_within_two_seconds(void **sta
     agent_end(&b);
 }
 
+static void a_new_version_of_the_template_gives_relays_new_grants(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+    struct person *p[ROUNDS];
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        p[i] = person_open(s, &a);
+        expect_echo(p[i], "alive");
+    }
+    assert_int_equal(ask(s, "PUT", "/api/v1/templates/other", "{\"yaml\":\"{}\"}"), 201);
+    assert_int_equal(ask(s, "PUT", "/api/v1/templates/other", "{\"yaml\":\"{}\"}"), 200);
+    assert_int_equal(ask(s, "PUT", "/api/v1/templates/default", "{\"yaml\":\"{}\"}"), 200);
+    while (a.n_granted < ROUNDS)
+        loop_turn(s->loop, true);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        expect_echo(p[i], "still here");
+    assert_int_equal(a.n_granted, ROUNDS);
+    assert_int_equal(a.n_withdrawn, 0);
+    a.refuse = true; /* an agent that does not take the new grant must not go on with the old one */
+    assert_int_equal(ask(s, "PUT", "/api/v1/templates/default", "{\"yaml\":\"{}\"}"), 200);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        expect_ends_within(p[i], 2 * USEC_PER_SEC);
+        person_free(p[i]);
+    }
+    agent_end(&a);
+}
+
 static void logging_out_ends_the_relays_of_that_session(void **state)
 {
     struct scene *s = *state;
@@ -631,6 +664,7 @@ int main(void)
         T(bytes_flow_whichever_worker_has_the_agent),
         T(ports_are_asked_for_across_workers),
         T(deleting_the_workspace_ends_its_relays_within_two_seconds),
+        T(a_new_version_of_the_template_gives_relays_new_grants),
         T(logging_out_ends_the_relays_of_that_session),
         T(an_agent_that_comes_again_replaces_itself),
         T(what_passes_by_itself_is_said_so),

@@ -80,7 +80,9 @@ static void withdraw_here(void *ud)
     struct withdrawal of_apps = of_apps_only(&wd->what);
 
     proxy_withdraw(wd->w->proxy, &of_apps);
-    if (!wd->what.target[0] && id_is_zero(&wd->what.template_id)) {
+    if (!id_is_zero(&wd->what.template_id)) {
+        relay_sessions_regrant(wd->w, &wd->what.template_id);
+    } else if (!wd->what.target[0]) {
         relay_sessions_withdraw(wd->w, &wd->what);
         agent_conns_withdraw(wd->w, &wd->what);
     }

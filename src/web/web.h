@@ -41,9 +41,10 @@ struct web_withdrawal {
     struct id workspace_id;
     struct id agent_id;
     bool agents;
-    /* With either of these nothing but requests to apps ends. */
+    /* A template has a new version: requests to apps end, and peer sessions get new grants. */
     struct id template_id;
-    char target[NAME_SIZE]; /* a port as "8080", or an app's slug; empty: any */
+    /* A port as "8080", or an app's slug: nothing but requests to it ends. Empty: any. */
+    char target[NAME_SIZE];
 };
 
 /* A person who may open a peer session. All is copied by who keeps it; the grant is handed over. */
