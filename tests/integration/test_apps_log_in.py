@@ -75,7 +75,8 @@ def test_the_hand_over_is_good_once_and_for_its_host(shop):
 @pytest.mark.parametrize("uri", [
     "http://evil.test/", "//evil.test/", "https:\\\\evil.test", "/\\evil.test", "/x",
     "http://{host}@evil.test/", "http://evil.test#@{host}/", "http://{host}\\.evil.test/",
-    "http://{host}.evil.test/", "JaVaScRiPt:alert(1)", "http://{host}/\r\nX: y", "http://{host}/\tx",
+    "http://{host}.evil.test/", "JaVaScRiPt:alert(1)", "http://{host}/\r\nX: y",
+    "http://{host}/\tx",
     "http://adit.example.test/", "http://u:p@{host}/", "ftp://{host}/", "", "http://127.0.0.1/",
     "{scheme}//evil.test/",
 ])
