@@ -27,6 +27,11 @@ packages_test=(
     mandoc iproute2 procps gdb
 )
 
+# What drives the browser. Debian has Node and npm as two packages; where both are there already,
+# from wherever, they stay.
+packages_browser=(chromium)
+command -v node >/dev/null && command -v npm >/dev/null || packages_browser+=(nodejs npm)
+
 # The demo's web service runs on the Python that Meson brings along.
 packages_demo=("${packages_build[@]}")
 
@@ -83,4 +88,20 @@ packages_fetch()
     done
     mapfile -t missing < <(packages_missing "$@")
     [ "${#missing[@]}" -eq 0 ] || die "still missing after installation: ${missing[*]}"
+}
+
+# npm_install DIR: brings DIR/node_modules to what DIR/package-lock.json says. When it is there
+# already, nothing is done and no network is used.
+npm_install()
+{
+    locked npm npm_fetch "$1"
+}
+
+npm_fetch()
+{
+    local dir=$1 want stamp=$1/node_modules/.installed
+    want=$(sha256sum <"$dir/package-lock.json")
+    [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || return 0
+    npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --prefer-offline || return 1
+    printf '%s\n' "$want" >"$stamp"
 }

@@ -93,14 +93,32 @@ unit_tests()
     counted "$name" meson "$dir/meson-logs/testlog.json" "$status"
 }
 
-# integration_tests NAME PROGRAM ARGUMENT...: pytest with that program.
-integration_tests()
+# pytest_tests NAME PROGRAM DIR ARGUMENT...: the tests of DIR with that program.
+pytest_tests()
 {
-    local name=$1 program=$2 status=0 report
-    shift 2
+    local name=$1 program=$2 dir=$3 status=0 report
+    shift 3
     report=$(mktemp)
-    ADIT_BIN=$program "$python" -B -m pytest -c tests/pytest.ini tests/integration \
+    ADIT_BIN=$program "$python" -B -m pytest -c tests/pytest.ini "$dir" \
         -q --color=no --junitxml="$report" "$@" </dev/null >&2 || status=$?
     counted "$name" pytest "$report" "$status"
     rm -f "$report"
+}
+
+# integration_tests NAME PROGRAM ARGUMENT...
+integration_tests()
+{
+    local name=$1 program=$2
+    shift 2
+    pytest_tests "$name" "$program" tests/integration "$@"
+}
+
+# browser_tests NAME PROGRAM ARGUMENT...: with what they need from npm.
+browser_tests()
+{
+    local name=$1 program=$2
+    shift 2
+    check 'npm packages of the browser tests' npm_install tests/browser
+    [ -d tests/browser/node_modules ] || return 0
+    pytest_tests "$name" "$program" tests/browser "$@"
 }
