@@ -1,5 +1,5 @@
 /* Who is let through, by what, and for how long. */
-#include "proxy/test_scene.h"
+#include "proxy/test_talk.h"
 
 /* ---- who may ---- */
 

@@ -1,5 +1,5 @@
 /* What passes between a person and an app. */
-#include "proxy/test_scene.h"
+#include "proxy/test_talk.h"
 
 /* ---- through to the app ---- */
 
