@@ -13,6 +13,18 @@ def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
         return s.getsockname()[1]
 
 
+def free_port_of_both(host="127.0.0.1"):
+    """A port that was free a moment ago for TCP and UDP."""
+    while True:
+        port = free_port(socket.SOCK_STREAM, host)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            try:
+                s.bind((host, port))
+                return port
+            except OSError:
+                continue
+
+
 def free_range(count, kind=socket.SOCK_STREAM, host="127.0.0.1"):
     """The first of `count` neighbouring ports that were free a moment ago."""
     for _ in range(200):

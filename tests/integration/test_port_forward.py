@@ -268,7 +268,7 @@ def dns_query(name, number=0x1234):
 def test_names_are_resolved_by_the_workspaces_dns_server(forward, supervisor, tmp_path):
     if not shutil.which("dnsmasq"):
         pytest.skip("dnsmasq is not installed")
-    server, port = net.free_port(socket.SOCK_DGRAM), net.free_port(socket.SOCK_DGRAM)
+    server, port = net.free_port_of_both(), net.free_port(socket.SOCK_DGRAM)
     supervisor.start("dnsmasq", [
         shutil.which("dnsmasq"), "--keep-in-foreground", "--no-resolv", "--no-hosts",
         "--no-daemon", f"--port={server}", f"--listen-address={HOST}", "--bind-interfaces",
