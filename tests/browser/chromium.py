@@ -1,6 +1,7 @@
 """Debian's Chromium, driven through playwright-core by a Node process (driver.mjs).
 
-Methods have playwright's names in snake_case: page.wait_for_selector(...) is waitForSelector there.
+Methods have playwright's names in snake_case: page.wait_for_selector(...) is waitForSelector there, and
+page.keyboard_press(...) is keyboard.press.
 """
 import itertools
 import json
@@ -32,6 +33,7 @@ class Remote:
         self._handle = handle
 
     def __getattr__(self, name):
+        name = re.sub("^keyboard_", "keyboard.", name)
         call = re.sub(r"_(.)", lambda match: match[1].upper(), name)
         return lambda *args: self._driver.call(self._handle, call, args)
 

@@ -1,12 +1,13 @@
 """Fixtures of the browser tests, beside those of tests/conftest.py."""
-import itertools
 import shutil
-from urllib.parse import urlsplit
 
 import pytest
 
-from apps import App
 from chromium import HERE, Driver
+from harness import adit, net
+from harness.apps import App, self_signed, token_of
+
+DOMAIN = "adit.test"
 
 
 def pytest_sessionstart():
@@ -17,7 +18,8 @@ def pytest_sessionstart():
 @pytest.fixture(scope="session")
 def browser(session_supervisor, tmp_path_factory):
     """One Chromium for all tests; each person in front of it is a context of their own."""
-    driver = Driver(session_supervisor, tmp_path_factory.mktemp("browser"))
+    driver = Driver(session_supervisor, tmp_path_factory.mktemp("browser"),
+                    f"MAP {DOMAIN} 127.0.0.1, MAP *.{DOMAIN} 127.0.0.1")
     yield driver
     driver.close()
 
@@ -37,12 +39,11 @@ def visitor(browser):
 
 @pytest.fixture
 def app():
-    """Makes apps that listen where the agents run: app(name)."""
+    """Makes apps that listen where the agents run (harness.apps.App) and show what they got."""
     made = []
-    count = itertools.count(1)
 
-    def make(name=None):
-        made.append(App(name or f"app {next(count)}"))
+    def make():
+        made.append(App())
         return made[-1]
     yield make
     for each in made:
@@ -50,14 +51,50 @@ def app():
 
 
 @pytest.fixture
+def tls_app(tmp_path):
+    """An app that speaks HTTPS, with a certificate that nobody signed."""
+    made = App(self_signed(tmp_path))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def named_deployment(supervisor, tmp_path):
+    """A deployment with names like those of the world: adit.test, *.apps.adit.test."""
+    port = net.free_port()
+    made = adit.Deployment(supervisor, tmp_path / "named", (
+        "--access-url", f"http://{DOMAIN}:{port}",
+        "--wildcard-access-url", f"*.apps.{DOMAIN}:{port}"))
+    made.url = here = f"http://127.0.0.1:{port}"
+    made.start()
+    # Commands reach it by its address: only the browser knows the names.
+    made.url = here
+    return made.set_up()
+
+
+@pytest.fixture
 def url_of():
-    """The URL of a port of a workspace: url_of(workspace, port, "/path?query", scheme letter)."""
-    def make(workspace, port, target="/", letter=""):
-        deployment = workspace.deployment
-        access = urlsplit(deployment.url)
-        return (f"{access.scheme}://{port}{letter}--{workspace.name}--{workspace.owner.name}"
-                f".localhost:{access.port}{target}")
+    """The URL of a port of a workspace: url_of(workspace, port, "/path?query", wildcard domain)."""
+    def make(workspace, port, target="/", domain="localhost"):
+        return (f"http://{port}--{workspace.name}--{workspace.owner.name}.{domain}"
+                f":{workspace.deployment.port}{target}")
     return make
+
+
+@pytest.fixture
+def named_url_of(url_of):
+    return lambda workspace, port, target="/": url_of(workspace, port, target, f"apps.{DOMAIN}")
+
+
+@pytest.fixture
+def share():
+    """Sets the share level of a port: share(workspace, port, "public")."""
+    def put(workspace, port, level, **more):
+        url = workspace.deployment.url
+        api = workspace.deployment.api(token_of(workspace.owner, url))
+        api.request("PUT", f"/workspaces/{workspace.owner.name}/{workspace.name}/agents/main"
+                    f"/shares/{port}", 200, json={"level": level, **more})
+    return put
 
 
 @pytest.fixture

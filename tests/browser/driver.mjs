@@ -39,9 +39,15 @@ function write(answer) {
     process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 
+// "keyboard.press" of a page, bound to what it is a method of.
+function step(object, name) {
+    const value = object[name];
+    return typeof value === "function" ? value.bind(object) : value;
+}
+
 async function run({ id, on, call, args }) {
     try {
-        const value = await objects.get(on)[call](...args);
+        const value = await call.split(".").reduce(step, objects.get(on))(...args);
         write({ id, value: pass(value) });
     } catch (error) {
         write({ id, error: error.message });
