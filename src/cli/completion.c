@@ -45,6 +45,12 @@ static bool takes_file(const struct option *o)
     return o->value && (strstr(o->value, "FILE") || strstr(o->value, "DIR"));
 }
 
+/* One of its arguments is a file. */
+static bool names_file(const struct command *c)
+{
+    return c->words && strstr(c->words, "FILE");
+}
+
 /* ---- bash ---- */
 
 static void bash_option(FILE *f, const struct option *o)
@@ -88,6 +94,8 @@ static void bash_command(FILE *f, const struct command *c, const char *path)
     fprintf(f, "'\n");
     if (c->traits & COMMAND_WORKSPACE)
         fprintf(f, "        [[ $cur == -* ]] || words+=\" $(adit list --names 2>/dev/null)\"\n");
+    if (names_file(c))
+        fprintf(f, "        [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n");
     fprintf(f, "        ;;\n");
     for (const struct command *const *s = c->subcommands; s && *s; s++) {
         char inner[128];
@@ -120,7 +128,7 @@ void completion_print_bash(FILE *f)
     for (const struct command *const *c = commands; *c; c++)
         bash_command(f, *c, (*c)->name);
     fputs("    esac\n"
-          "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+          "    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n"
           "}\ncomplete -F _adit adit\n",
           f);
 }
@@ -290,6 +298,8 @@ void completion_print_fish(FILE *f)
             snprintf(condition + used, sizeof(condition) - (size_t)used,
                      "; and __fish_seen_subcommand_from %s", (*s)->name);
             fish_options(f, *s, condition);
+            if (names_file(*s))
+                fprintf(f, "complete -c adit -n '%s' -F\n", condition);
         }
     }
 }

@@ -127,7 +127,9 @@ void help_print_overview(struct output *o, FILE *f)
     print_lines(&p, "adit login https://adit.example.com\n"
                     "adit create dev                      # a workspace; prints what to run in it\n"
                     "adit port-forward dev --tcp 8080     # its port 8080 on this machine\n"
-                    "adit port-forward dev -D 1080        # SOCKS and HTTP proxy into it");
+                    "adit port-forward dev -D 1080        # SOCKS and HTTP proxy into it\n"
+                    "adit open dev 3000                   # its port 3000 in the browser\n"
+                    "adit share dev 3000 --with anna      # the same for somebody else");
     fprintf(f, "\n'adit help COMMAND' and 'adit COMMAND --help' explain a command.\n");
 }
 

@@ -1,0 +1,86 @@
+#include "api/share.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "cli/share_text.h"
+#include "cli/table.h"
+#include "cli/target.h"
+
+static void add_row(struct table *t, const struct api_shared_port *p)
+{
+    _cleanup_(buf_deinit) struct buf shared = BUF_INIT(16384);
+    char number[8];
+    snprintf(number, sizeof(number), "%u", p->port.port);
+    if (p->share.share.port) {
+        share_text_people(&p->share.share, &shared);
+        share_text_expiry(&p->share.share, clock_realtime(), &shared);
+    }
+    const char *speaks =
+        p->port.speaks == API_PORT_UNKNOWN ? "" : api_port_speaks_name(p->port.speaks);
+    table_row(t, (const char *const[]){number, p->listening ? p->port.process : "(not listening)",
+                                       speaks, buf_cstr(&shared), p->url});
+}
+
+static void print_table(struct cli *cli, const struct api_shared_ports *ports)
+{
+    struct table *t =
+        table_new((const char *const[]){"PORT", "PROCESS", "SPEAKS", "SHARED WITH", "URL", NULL});
+    for (size_t i = 0; i < ports->n_ports; i++)
+        add_row(t, &ports->ports[i]);
+    table_print(t, &cli->out);
+    table_free(t);
+    if (ports->n_ports == 0)
+        output_hint(&cli->out, "nothing listens there: start a server in the workspace");
+}
+
+static void print_json(struct cli *cli, const struct api_shared_ports *ports)
+{
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(API_JSON_MAX_LEN);
+    if (api_shared_ports_write(ports, &text) < 0)
+        return;
+    json_t *value = json_loadb((const char *)buf_data(&text), text.len, 0, NULL);
+    output_json(&cli->out, json_object_get(value, "ports"));
+    json_decref(value);
+}
+
+static int run(struct cli *cli)
+{
+    struct api_client client;
+    struct target t;
+    struct target_agent at;
+    struct api_shared_ports ports;
+    int code = target_parse(cli, &t);
+    if (code == 0)
+        code = api_client_open(&client, cli);
+    if (code != 0)
+        return code;
+    code = target_agent_find(&client, &t.ref, &at);
+    if (code == 0) {
+        _cleanup_free_ char *path = xasprintf("%s/ports", at.path);
+        code =
+            api_client_call_typed(&client, "GET", path, NULL, NULL, &api_shared_ports_type, &ports);
+        target_agent_deinit(&at);
+        if (code == 0) {
+            if (cli->out.json)
+                print_json(cli, &ports);
+            else
+                print_table(cli, &ports);
+            api_shared_ports_release(&ports);
+        }
+    }
+    api_client_close(&client);
+    return code;
+}
+
+const struct command cmd_ports = {
+    .name = "ports",
+    .words = "[OWNER/]WORKSPACE[.AGENT]",
+    .summary = "List the open and the shared ports of a workspace",
+    .about = "The agent looks which TCP ports are open, which process has them, and whether they "
+             "speak HTTP or TLS. Each has a URL, which opens for you alone until the port is "
+             "shared: 'adit share'.",
+    .examples = "adit ports dev\nadit ports dev --output json",
+    .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
+    .min_words = 1,
+    .max_words = 1,
+    .run = run,
+};

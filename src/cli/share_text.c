@@ -1,0 +1,36 @@
+#include "cli/share_text.h"
+
+void share_text_people(const struct port_share *share, struct buf *dst)
+{
+    static const char *const words[] = {
+        [SHARE_OWNER] = "its owner only",
+        [SHARE_AUTHENTICATED] = "everyone who can log in",
+        [SHARE_PUBLIC] = "anybody",
+    };
+    if (share->level != SHARE_USERS)
+        buf_append_str(dst, words[share->level]);
+    else if (share->users.len == 0)
+        buf_append_str(dst, "nobody any more");
+    else
+        for (size_t i = 0; i < share->users.len; i++)
+            buf_appendf(dst, "%s%s",
+                        i == 0                      ? ""
+                        : i + 1 == share->users.len ? " and "
+                                                    : ", ",
+                        share->users.items[i]);
+}
+
+void share_text_expiry(const struct port_share *share, usec_t now, struct buf *dst)
+{
+    long long sec = (share->expires_at - now + USEC_PER_SEC - 1) / USEC_PER_SEC;
+    if (share->expires_at == 0)
+        return;
+    if (sec < 120)
+        buf_appendf(dst, ", for another %lld s", sec > 0 ? sec : 0);
+    else if (sec < 7200)
+        buf_appendf(dst, ", for another %lld min", (sec + 30) / 60);
+    else if (sec < 48 * 3600)
+        buf_appendf(dst, ", for another %lld h", (sec + 1800) / 3600);
+    else
+        buf_appendf(dst, ", for another %lld days", (sec + 43200) / 86400);
+}
