@@ -31,7 +31,7 @@ const struct handler web_handlers[API_ROUTE_COUNT] = {
     [API_ROUTE_WORKSPACE_DELETE] = {.run = workspaces_delete},
     [API_ROUTE_APPS] = {.run = apps_list},
     [API_ROUTE_AGENT_TOKEN] = {.run = agents_token},
-    [API_ROUTE_AGENT_PORTS] = {.run = ports_list},
+    [API_ROUTE_AGENT_PORTS] = {.run = agent_ports_list},
     [API_ROUTE_SHARES] = {.run = shares_list},
     [API_ROUTE_SHARE_SET] = {.run = shares_put, .body = &api_share_put_type},
     [API_ROUTE_SHARE_DELETE] = {.run = shares_delete},

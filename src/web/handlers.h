@@ -25,8 +25,8 @@ handler_fn workspaces_list, workspaces_create, workspaces_get, workspaces_delete
 /* agents.c */
 handler_fn agents_token;
 agent_handler_fn agents_connect;
-/* ports.c */
-handler_fn ports_list;
+/* agent_ports.c */
+handler_fn agent_ports_list;
 /* shares.c */
 handler_fn shares_list, shares_put, shares_delete;
 /* apps.c */

@@ -112,7 +112,7 @@ static void ports(struct call *c, const struct store_workspace *ws)
     c->web->o.live->agent_get(c->web->o.live_ud, &q->agent.id, "/ports", on_ports, c);
 }
 
-void ports_list(struct call *c)
+void agent_ports_list(struct call *c)
 {
     workspaces_find(c, RIGHT_WORKSPACE_READ, ports);
 }
