@@ -14,8 +14,10 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/backend.h"
@@ -131,13 +133,28 @@ static int make_file(const char *path, struct err *err)
     return 0;
 }
 
-static int set_up(struct store_conn *conn)
+/* SQLite does not wait for another process's lock here as it does everywhere else. */
+static int use_wal(struct store_conn *conn, usec_t wait)
 {
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    usec_t until = clock_monotonic() + wait;
+    int r;
+    while ((r = sqlite_exec(conn, "PRAGMA journal_mode = WAL")) == -EBUSY &&
+           clock_monotonic() < until)
+        nanosleep(&pause, NULL);
+    return r;
+}
+
+static int set_up(struct store_conn *conn, usec_t busy)
+{
+    sqlite3_busy_timeout(conn->db, (int)(busy / USEC_PER_MSEC));
     sqlite3_extended_result_codes(conn->db, 1);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    return sqlite_exec(conn, "PRAGMA journal_mode = WAL;"
-                             "PRAGMA synchronous = FULL;"
+    int r = use_wal(conn, busy);
+    if (r < 0)
+        return r;
+    return sqlite_exec(conn, "PRAGMA synchronous = FULL;"
                              "PRAGMA foreign_keys = ON;"
                              "PRAGMA secure_delete = ON;"
                              "PRAGMA temp_store = MEMORY;"
@@ -156,8 +173,7 @@ static int open_conn(const struct store_options *options, struct store_conn **re
     int code = sqlite3_open_v2(options->path, &conn->db, flags, NULL);
     if (code == SQLITE_OK) {
         usec_t busy = options->busy_timeout;
-        sqlite3_busy_timeout(conn->db, busy ? (int)(busy / USEC_PER_MSEC) : BUSY_DEFAULT_MS);
-        r = set_up(conn);
+        r = set_up(conn, busy ? busy : BUSY_DEFAULT_MS * USEC_PER_MSEC);
     }
     if (code != SQLITE_OK || r < 0) {
         r = open_error(conn, options->path, err);
