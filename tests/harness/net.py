@@ -1,16 +1,16 @@
 """Peers for the forwards: small servers with a known behaviour, and clients."""
 import hashlib
 import os
+import random
 import socket
 import threading
+from pathlib import Path
 
 
 def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
-    """A port that was free a moment ago."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    """A port that is free, and below those that the kernel gives to others on its own, so that
+    nobody else takes it by chance before it is used."""
+    return free_range(1, kind, host)
 
 
 def free_port_of_both(host="127.0.0.1"):
@@ -26,14 +26,16 @@ def free_port_of_both(host="127.0.0.1"):
 
 
 def free_range(count, kind=socket.SOCK_STREAM, host="127.0.0.1"):
-    """The first of `count` neighbouring ports that were free a moment ago."""
-    for _ in range(200):
-        first = free_port(kind, host)
+    """The first of `count` neighbouring ports of that sort."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    limits = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    for _ in range(1000):
+        first = random.randrange(10000, max(20000, int(limits[0]) - count))
         try:
             for port in range(first, first + count):
-                with socket.socket(socket.AF_INET, kind) as s:
+                with socket.socket(family, kind) as s:
                     s.bind((host, port))
-        except (OSError, OverflowError):
+        except OSError:
             continue
         return first
     raise RuntimeError("no range of free ports")

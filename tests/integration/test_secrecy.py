@@ -6,6 +6,7 @@ import socket
 import threading
 from pathlib import Path
 
+import pytest
 from harness import net
 from harness.adit import Cli, PROGRAM, clean_environment
 from harness.wait import until
@@ -63,6 +64,7 @@ class Tap:
         self.server.close()
 
 
+@pytest.mark.memory
 def test_the_relay_never_holds_a_forwarded_byte(own_deployment, supervisor, tcp_echo):
     tap = Tap(own_deployment.port)
     try:
