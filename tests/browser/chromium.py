@@ -70,5 +70,13 @@ class Driver:
         """A browser that knows nobody yet: cookies of its own. Options of newContext."""
         return self._browser.new_context(options)
 
+    def position(self):
+        """To be passed as `since`."""
+        return self._process.position()
+
+    def wait_line(self, pattern, since):
+        """Waits for a line that a page wrote to its console, or one of its requests."""
+        return self._process.wait_line(pattern, PAGE_TIMEOUT_S, since, "err")
+
     def close(self):
         self._browser.close()
