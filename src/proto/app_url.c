@@ -6,7 +6,7 @@ int app_site_parse(struct span wildcard, struct span access_url, struct app_site
                    struct err *err)
 {
     struct app_site site;
-    struct url url;
+    struct url url = {.path = NULL};
     int r = app_pattern_parse(wildcard, &site.pattern, err);
     if (r == 0)
         r = url_parse(access_url, &url, err);

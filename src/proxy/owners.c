@@ -74,7 +74,7 @@ static void remember(struct owners *o, const struct asked *a, const struct owner
 static void answer(struct asked *a, int r, const struct workspace *ws)
 {
     struct owner owner = {.user_id = {{0}}};
-    if (r == STORE_OK) {
+    if (ws) {
         owner = (struct owner){.user_id = ws->owner_id, .template_id = ws->template_id};
         remember(a->owners, a, &owner);
     }

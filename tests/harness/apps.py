@@ -62,6 +62,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
     do_OPTIONS = do_GET
 
+    def handle_expect_100(self):
+        """Old apps know nothing of it."""
+        return self.path == "/silent" or super().handle_expect_100()
+
     def do_POST(self):
         digest, length = hashlib.sha256(), 0
         if self.headers.get("Transfer-Encoding"):

@@ -92,9 +92,10 @@ def test_interim_answers_and_trailers(site, to_app):
     assert raw("/trailers").endswith(b"5\r\nhello\r\n0\r\nX-Sum: 42\r\n\r\n")
 
 
-def test_expect_100_continue(site):
+@pytest.mark.parametrize("path", ["/", "/silent"])
+def test_expect_100_continue(site, path):
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as s:
-        s.sendall(f"POST / HTTP/1.1\r\nHost: {site.host}\r\nExpect: 100-continue\r\n"
+        s.sendall(f"POST {path} HTTP/1.1\r\nHost: {site.host}\r\nExpect: 100-continue\r\n"
                   f"Connection: close\r\nContent-Length: 5\r\n"
                   f"Adit-Session-Token: {site.token}\r\n\r\n".encode())
         assert s.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
