@@ -50,6 +50,7 @@ static void on_moved(struct proxy *there, struct exchange *x, uint64_t link, voi
 static void move(struct app_request *q)
 {
     struct proxy *p = q->proxy;
+    request_has_asked(q);
     request_set_state(q, REQUEST_MOVE);
     p->in_flight--;
     int r = p->o.live->move(p->o.live_ud, q->x, &q->ticket.subject.agent_id, on_moved, q);
@@ -126,7 +127,7 @@ static void ask_origin(struct app_request *q)
     url_deinit(&url);
     if (same)
         origin_known(q, true, true);
-    else
+    else if (request_may_ask(q))
         owners_find(p->owners, &app, on_origin_owner, q);
 }
 
@@ -254,8 +255,8 @@ void access_start(struct app_request *q)
         }
     }
     q->preflight = q->cors.preflight;
-    if (q->preflight)
-        owners_find(q->proxy->owners, &q->addr.app, on_target_owner, q);
-    else
+    if (!q->preflight)
         decide(q);
+    else if (request_may_ask(q))
+        owners_find(q->proxy->owners, &q->addr.app, on_target_owner, q);
 }

@@ -28,8 +28,27 @@ void request_set_state(struct app_request *q, enum request_state state)
     q->state = state;
 }
 
+bool request_may_ask(struct app_request *q)
+{
+    if (!q->asks && q->proxy->asking >= q->proxy->o.asking_max) {
+        PROXY_COUNT(q, refused, 1);
+        request_page(q, &page_busy);
+        return false;
+    }
+    q->proxy->asking += !q->asks;
+    q->asks = true;
+    return true;
+}
+
+void request_has_asked(struct app_request *q)
+{
+    q->proxy->asking -= q->asks;
+    q->asks = false;
+}
+
 void request_free(struct app_request *q)
 {
+    request_has_asked(q);
     list_remove(&q->link);
     timer_cancel(&q->timer);
     q->proxy->in_flight--;
@@ -136,6 +155,8 @@ struct proxy *proxy_new(const struct proxy_options *options)
     struct app_pattern none = {.port = 0};
     struct url url;
     p->o = *options;
+    if (p->o.asking_max == 0)
+        p->o.asking_max = ASKING_MAX;
     p->secure = span_starts(span_of(options->access_url), "https:");
     if (url_parse(span_of(options->access_url), &url, NULL) == 0) {
         str_copy(p->access_host, sizeof(p->access_host), url.host);

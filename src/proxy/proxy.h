@@ -57,6 +57,7 @@ struct proxy_counters {
     atomic_uint_fast64_t tickets_issued;
     atomic_uint_fast64_t upgrades;
     atomic_uint_fast64_t connections;         /* to apps, opened */
+    atomic_uint_fast64_t refused;             /* too many waited for the store */
     atomic_uint_fast64_t withdrawn;           /* requests that ended because a right did */
     atomic_uint_fast64_t bytes_in, bytes_out; /* of bodies and upgraded streams */
 };
@@ -72,6 +73,7 @@ struct proxy_options {
     bool path_apps;                  /* not --disable-path-apps */
     bool path_app_sharing;           /* --dangerous-allow-path-app-sharing */
     bool path_app_site_owner_access; /* --dangerous-allow-path-app-site-owner-access */
+    unsigned asking_max;             /* requests that wait for the store at once; 0: 2,048 */
     struct proxy_counters *counters;
     const struct proxy_live *live;
     void *live_ud;

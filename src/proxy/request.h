@@ -33,6 +33,7 @@ struct proxy {
     struct pool *pool;
     struct list requests;   /* from OPEN on */
     unsigned in_flight;     /* with those before */
+    unsigned asking;        /* of them: those that wait for the store */
     struct log_limit limit; /* of failures of the store */
     bool closed;
 };
@@ -49,7 +50,11 @@ enum request_state {
     REQUEST_ENDED, /* in UPGRADE, while the HTTP layer still has our callback */
 };
 
-enum { CREDENTIALS_MAX = 4, RESOLVE_TRIES_MAX = 3 };
+enum {
+    CREDENTIALS_MAX = 4,
+    RESOLVE_TRIES_MAX = 3,
+    ASKING_MAX = 2048,
+};
 
 struct app_request {
     struct list link;
@@ -57,6 +62,7 @@ struct app_request {
     struct exchange *x;  /* NULL once it has ended */
     enum request_state state;
     unsigned tries;
+    bool asks; /* is counted in `asking` */
     struct address addr;
     struct situation_asker asker;
     struct proxy_client client;
@@ -114,6 +120,10 @@ void transfer_start(struct app_request *q);
 
 /* The request is answered, or its exchange handed on: frees it. */
 void request_free(struct app_request *q);
+/* Before the store is asked: false when too many do already, and the request has been answered. */
+bool request_may_ask(struct app_request *q);
+/* The store has answered all. */
+void request_has_asked(struct app_request *q);
 /* Answers with a page. */
 void request_page(struct app_request *q, const struct page *page);
 /* Answers by the result of the store or of auth/: 503, or 404. */

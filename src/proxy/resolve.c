@@ -316,6 +316,8 @@ static void find_credentials(struct app_request *q)
 
 void resolve_start(struct app_request *q)
 {
+    if (!request_may_ask(q))
+        return;
     request_set_state(q, REQUEST_RESOLVE);
     q->ticketed = false;
     q->who = (struct identity){.token_id = {{0}}};

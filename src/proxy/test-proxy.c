@@ -248,6 +248,39 @@ static void a_hand_over_for_another_host_is_refused(void **state)
     assert_int_equal(ask(s, "GET", PORT_HOST, "/?" HAND_OVER_QUERY "=", ""), 400);
 }
 
+/* ---- quota ---- */
+
+static struct stream *begin(struct scene *s)
+{
+    struct stream *person = person_connect(s);
+    struct buf out = BUF_INIT(4096);
+    buf_appendf(&out, "GET / HTTP/1.1\r\nHost: " PORT_HOST "\r\nConnection: close\r\n%s\r\n",
+                credential(s, OWNER));
+    assert_int_equal(stream_send_bytes(person, buf_data(&out), out.len), out.len);
+    buf_deinit(&out);
+    return person;
+}
+
+static void who_asks_the_store_has_a_ceiling(void **state)
+{
+    struct scene *s = *state;
+    s->options.asking_max = 2;
+    open_proxy(s);
+    struct stream *people[] = {begin(s), begin(s), begin(s)};
+    unsigned ok = 0, busy = 0;
+    for (size_t i = 0; i < ARRAY_LEN(people); i++) {
+        buf_clear(&s->got);
+        person_read(s, people[i], NULL);
+        stream_free(people[i]);
+        ok += said(s, "HTTP/1.1 200 ");
+        busy += said(s, "HTTP/1.1 503 ");
+    }
+    assert_int_equal(ok, 2);
+    assert_int_equal(busy, 1);
+    assert_int_equal(atomic_load(&s->counters.refused), 1);
+    assert_int_equal(ask(s, "GET", PORT_HOST, "/", credential(s, OWNER)), 200);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -265,6 +298,7 @@ int main(void)
         TEST(withdrawn_rights_count_from_the_next_request_on),
         TEST(a_hand_over_becomes_a_session_once),
         TEST(a_hand_over_for_another_host_is_refused),
+        TEST(who_asks_the_store_has_a_ceiling),
     };
     alarm(110);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,10 @@ void trade_start(struct app_request *q, struct span value)
         refuse(q);
         return;
     }
+    if (!request_may_ask(q)) {
+        explicit_bzero(&h, sizeof(h));
+        return;
+    }
     token.user_id = h.user_id;
     token.parent_id = h.session_id;
     token.expires_at = h.session_expires_at;

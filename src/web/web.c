@@ -104,8 +104,9 @@ void web_handle(struct web *web, struct exchange *x)
         return;
     }
     index = (size_t)(route - web->routes);
-    if (index < API_ROUTE_COUNT && web->in_flight >= WEB_IN_FLIGHT_MAX)
-        web_counters_add(web->o.counters, (unsigned)index,
+    if ((index < API_ROUTE_COUNT || index >= web->n_fixed) && web->in_flight >= WEB_IN_FLIGHT_MAX)
+        web_counters_add(web->o.counters,
+                         index < API_ROUTE_COUNT ? (unsigned)index : WEB_ROUTE_PAGES,
                          answer_retry(x, "busy", 1, "The server is busy; try again."));
     else if (index < API_ROUTE_COUNT)
         call_start(web, x, (unsigned)index, &web_handlers[index], &params);
