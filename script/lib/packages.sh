@@ -11,8 +11,7 @@ packages_build=(
     libjwt-dev            # tickets
     libcrypt-dev          # passwords
     libsqlite3-dev        # embedded store
-    libcyaml-dev          # templates
-    libyaml-dev           # configuration
+    libyaml-dev           # configuration, templates
     libqrencode-dev       # QR codes
 )
 
