@@ -6,9 +6,11 @@
  *     bench-load upload PORT BYTES STREAMS          each stream sends BYTES
  *     bench-load connect PORT COUNT PARALLEL        COUNT connections, a byte echoed on each
  *     bench-load pingpong PORT COUNT                64 bytes there and back, COUNT times
+ *     bench-load http PORT COUNT HOST COOKIE        COUNT requests on one connection
  *
  * The clients print one JSON object. A connection says what it wants by its first bytes: 'D' and
- * the length (8 bytes, big-endian), 'U' (answered by one byte after the end), or 'E' for echo.
+ * the length (8 bytes, big-endian), 'U' (answered by one byte after the end), 'E' for echo, or
+ * "GET ..." for HTTP with keep-alive.
  * One thread with epoll serves, a thread a stream loads.
  */
 #include <arpa/inet.h>
@@ -113,6 +115,21 @@ static bool echo(struct served *s)
     return true;
 }
 
+static const char http_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/* Requests have no body, and the client waits for each answer. */
+static bool answer_http(struct served *s)
+{
+    ssize_t n = recv(s->fd, s->echo + s->echo_len, sizeof(s->echo) - s->echo_len, MSG_DONTWAIT);
+    if (n <= 0)
+        return n < 0 && errno == EAGAIN;
+    s->echo_len += (size_t)n;
+    if (!memmem(s->echo, s->echo_len, "\r\n\r\n", 4))
+        return s->echo_len < sizeof(s->echo);
+    s->echo_len = 0;
+    return send(s->fd, http_answer, sizeof(http_answer) - 1, MSG_NOSIGNAL) > 0;
+}
+
 static bool read_head(struct served *s, size_t want)
 {
     ssize_t n = recv(s->fd, s->head + s->head_len, want - s->head_len, MSG_DONTWAIT);
@@ -141,6 +158,8 @@ static bool serve_one(struct served *s)
         return take_up(s);
     case 'E':
         return echo(s);
+    case 'G':
+        return answer_http(s);
     default:
         return false;
     }
@@ -167,7 +186,8 @@ static void serve_ready(struct served *s, int epoll)
         served_free(s);
         return;
     }
-    uint32_t wanted = s->left > 0 || s->echo_len > 0 ? EPOLLOUT : EPOLLIN;
+    bool sending = s->left > 0 || (s->head[0] == 'E' && s->echo_len > 0);
+    uint32_t wanted = sending ? EPOLLOUT : EPOLLIN;
     if (wanted == s->wanted)
         return;
     struct epoll_event event = {.events = wanted, .data.ptr = s};
@@ -320,6 +340,16 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void print_times(double *us, uint64_t count)
+{
+    double sum = 0;
+    for (uint64_t i = 0; i < count; i++)
+        sum += us[i];
+    qsort(us, count, sizeof(*us), by_value);
+    printf("{\"p50_us\": %.1f, \"p99_us\": %.1f, \"per_second\": %.0f, \"failed\": false}\n",
+           us[count / 2], us[count * 99 / 100], (double)count * 1e6 / sum);
+}
+
 static int pingpong(uint16_t port, uint64_t count)
 {
     unsigned char ping[PING_LEN] = {0};
@@ -332,11 +362,45 @@ static int pingpong(uint16_t port, uint64_t count)
         us[i] = (now_sec() - start) * 1e6;
     }
     close(fd);
-    if (ok) {
-        qsort(us, count, sizeof(*us), by_value);
-        printf("{\"p50_us\": %.1f, \"p99_us\": %.1f, \"failed\": false}\n", us[count / 2],
-               us[count * 99 / 100]);
+    if (ok)
+        print_times(us, count);
+    free(us);
+    return !ok;
+}
+
+/* Up to the body, which is the one that the server sends. */
+static bool read_answer(int fd)
+{
+    char text[16384];
+    size_t len = 0;
+    for (;;) {
+        ssize_t n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+        if (n <= 0)
+            return false;
+        len += (size_t)n;
+        text[len] = '\0';
+        const char *end = strstr(text, "\r\n\r\n");
+        if (end && end + 6 <= text + len)
+            return strncmp(text, "HTTP/1.1 200 ", 13) == 0 && strcmp(end + 4, "ok") == 0;
     }
+}
+
+static int http(uint16_t port, uint64_t count, const char *host, const char *cookie)
+{
+    char request[8192];
+    int len = snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", host,
+                       *cookie ? "Cookie: " : "", cookie, *cookie ? "\r\n" : "");
+    double *us = calloc(count, sizeof(*us));
+    int fd = connect_to(port);
+    bool ok = us && len > 0 && (size_t)len < sizeof(request);
+    for (uint64_t i = 0; ok && i < count; i++) {
+        double start = now_sec();
+        ok = send_all(fd, request, (size_t)len) && read_answer(fd);
+        us[i] = (now_sec() - start) * 1e6;
+    }
+    close(fd);
+    if (ok)
+        print_times(us, count);
     free(us);
     return !ok;
 }
@@ -358,12 +422,13 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "serve") == 0)
         serve();
     if (argc < 4) {
-        fputs("usage: bench-load serve | download|upload|connect|pingpong PORT N [M]\n", stderr);
+        fputs("usage: bench-load serve | download|upload|connect|pingpong|http PORT N ...\n",
+              stderr);
         return 2;
     }
     uint16_t port = (uint16_t)number(argv[2]);
     uint64_t amount = number(argv[3]);
-    unsigned streams = argc > 4 ? (unsigned)number(argv[4]) : 1;
+    unsigned streams = argc == 5 ? (unsigned)number(argv[4]) : 1;
     if (streams > STREAMS_MAX)
         streams = STREAMS_MAX;
     if (strcmp(argv[1], "download") == 0)
@@ -374,5 +439,7 @@ int main(int argc, char **argv)
         return run_threads(connect_often, port, amount / streams, streams);
     if (strcmp(argv[1], "pingpong") == 0)
         return pingpong(port, amount);
+    if (strcmp(argv[1], "http") == 0 && argc == 6)
+        return http(port, amount, argv[4], argv[5]);
     return 2;
 }

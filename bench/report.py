@@ -13,6 +13,8 @@ ROWS = (
     ("connect50_s", "new connections a second, 50 at once", "{:.0f}"),
     ("p50_us", "64 bytes there and back, median, µs", "{:.0f}"),
     ("p99_us", "64 bytes there and back, 99th percentile, µs", "{:.0f}"),
+    ("app_p50_us", "app request with a ticket, median, µs", "{:.0f}"),
+    ("app_p99_us", "app request with a ticket, 99th percentile, µs", "{:.0f}"),
 )
 
 
@@ -31,6 +33,16 @@ def processor():
         return platform.machine()
 
 
+def added_by_proxy(rounds, name):
+    """What a request takes longer than without anything between."""
+    times = {way: [one["app_p50_us"] for one in found if "app_p50_us" in one]
+             for way, found in rounds.items()}
+    direct = times.get("no tunnel")
+    if not direct or not times[name]:
+        return "–"
+    return f"{statistics.median(times[name]) - statistics.median(direct):.0f}"
+
+
 def markdown(rounds, memory):
     """`rounds`: way -> list of measurements; `memory`: way -> process -> KiB resident."""
     names = list(rounds)
@@ -38,9 +50,12 @@ def markdown(rounds, memory):
              f"{len(rounds[names[0]])} rounds (least–most).", "",
              "| | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
     for key, title, form in ROWS:
-        cells = [cell([one[key] for one in rounds[name]], form) for name in names]
+        cells = [cell([one[key] for one in rounds[name]], form) if key in rounds[name][0] else "–"
+                 for name in names]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     sizes = [", ".join(f"{process} {kib / 1024:.1f}" for process, kib in memory[name].items())
              or "–" for name in names]
+    lines.append("| added by the app proxy, median, µs | " +
+                 " | ".join(added_by_proxy(rounds, name) for name in names) + " |")
     lines.append("| memory afterwards, MiB | " + " | ".join(sizes) + " |")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """The ways to reach the load's server, each started as its users start it."""
 import getpass
+import http.client
 import json
 import os
 import secrets
@@ -42,9 +43,10 @@ def stat_fields(pid):
 class Way:
     """A started way: where to connect, and what its processes have used."""
 
-    def __init__(self, name, port, processes=()):
+    def __init__(self, name, port, processes=(), app=None):
         self.name = name
         self.port = port
+        self.app = app  # the app proxy: port, Host and Cookie by which it takes requests
         self._processes = dict(processes)  # what it is called -> Popen
 
     def _family(self, pid):
@@ -87,7 +89,8 @@ class Ways:
         self._target = int(serving.stdout.readline())
 
     def __enter__(self):
-        makers = {"no tunnel": lambda name: Way(name, self._target),
+        makers = {"no tunnel": lambda name: Way(name, self._target,
+                                                app=(self._target, "localhost", "")),
                   "ssh -L, default cipher": self._ssh,
                   "ssh -L, aes128-gcm": lambda name: self._ssh(name, "aes128-gcm@openssh.com"),
                   "adit relayed": self._adit_relayed}
@@ -171,4 +174,22 @@ class Ways:
                 raise RuntimeError("adit port-forward ended")
         # Its events must be read, or it would wait for us.
         subprocess.Popen(["cat"], stdin=client.stdout, stdout=subprocess.DEVNULL)
-        return Way(name, port, {"server": server, "agent": agent, "command": client})
+        return Way(name, port, {"server": server, "agent": agent, "command": client},
+                   self._app(url))
+
+    def _app(self, url):
+        """The load's server as an app: where it answers, with a ticket for it."""
+        token = json.loads(self._adit_run("tokens", "create", "bench", "--output", "json"))["token"]
+        front = int(url.rsplit(":", 1)[1])
+        host = f"{self._target}--main--bench--bench.localhost:{front}"
+        connection = http.client.HTTPConnection("127.0.0.1", front, timeout=START_LIMIT_S)
+        connection.putrequest("GET", "/", skip_host=True)
+        connection.putheader("Host", host)
+        connection.putheader("Adit-Session-Token", token)
+        connection.endheaders()
+        answer = connection.getresponse()
+        if answer.read() != b"ok":
+            raise RuntimeError(f"the app proxy answered {answer.status}")
+        ticket = answer.headers["Set-Cookie"].split(";")[0]
+        connection.close()
+        return front, host, ticket
