@@ -1,0 +1,211 @@
+#include "ssh/sshd_config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/span.h"
+
+#define EVERY_PORT_OF_LOOPBACK "localhost:* 127.0.0.1:* [::1]:*"
+
+static void set_rules(struct text_list *list, const char *rules)
+{
+    struct span rest = span_of(rules), rule;
+    text_list_deinit(list);
+    while (rules[0] && span_split(&rest, ',', &rule))
+        text_list_add(list, rule, POLICY_RULES_MAX);
+}
+
+/* Its lines, with a newline before the first one. */
+static int write_config(const struct forward_policy *policy, struct buf *text, struct err *err)
+{
+    const struct sshd_config config = {
+        .user = "anna",
+        .host_key_file = "/tmp/a b/host_key",
+        .authorized_keys_file = "/tmp/a b/authorized_keys",
+        .forwarding = policy,
+    };
+    buf_clear(text);
+    buf_append_byte(text, '\n');
+    return sshd_config_write(&config, text, err);
+}
+
+static void check_line(const struct forward_policy *policy, const char *expected)
+{
+    struct buf text = BUF_INIT(SSHD_CONFIG_MAX);
+    struct err err = ERR_INIT;
+    char *line = xasprintf("\n%s\n", expected);
+    if (write_config(policy, &text, &err) < 0)
+        fail_msg("%s: %s", expected, err.text);
+    if (!strstr(buf_cstr(&text), line))
+        fail_msg("no line \"%s\" in:%s", expected, buf_cstr(&text));
+    free(line);
+    buf_deinit(&text);
+}
+
+static void paths_and_the_user_are_quoted(void **state)
+{
+    struct forward_policy policy;
+    forward_policy_init(&policy);
+    check_line(&policy, "HostKey \"/tmp/a b/host_key\"");
+    check_line(&policy, "AuthorizedKeysFile \"/tmp/a b/authorized_keys\"");
+    check_line(&policy, "AllowUsers \"anna\"");
+    forward_policy_deinit(&policy);
+}
+
+static void a_path_that_cannot_be_quoted_is_an_error(void **state)
+{
+    static const char *const bad[] = {"/a\"b", "/a\nPermitTunnel yes", "/a%h", "/a\\b"};
+    struct forward_policy policy;
+    forward_policy_init(&policy);
+    for (size_t i = 0; i < 4; i++) {
+        struct buf text = BUF_INIT(SSHD_CONFIG_MAX);
+        struct err err = ERR_INIT;
+        const struct sshd_config config = {.user = "a",
+                                           .host_key_file = "/k",
+                                           .authorized_keys_file = bad[i],
+                                           .forwarding = &policy};
+        assert_int_equal(sshd_config_write(&config, &text, &err), -EINVAL);
+        buf_deinit(&text);
+    }
+    forward_policy_deinit(&policy);
+}
+
+static void directions_are_told_apart(void **state)
+{
+    static const struct {
+        bool local, remote, unix_sockets;
+        const char *tcp, *streams;
+    } cases[] = {
+        {true, true, true, "AllowTcpForwarding yes", "AllowStreamLocalForwarding yes"},
+        {true, true, false, "AllowTcpForwarding yes", "AllowStreamLocalForwarding no"},
+        {true, false, true, "AllowTcpForwarding local", "AllowStreamLocalForwarding no"},
+        {false, true, true, "AllowTcpForwarding remote", "AllowStreamLocalForwarding no"},
+        {false, false, true, "AllowTcpForwarding no", "AllowStreamLocalForwarding no"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct forward_policy policy;
+        forward_policy_init(&policy);
+        policy.local = cases[i].local;
+        policy.remote = cases[i].remote;
+        policy.unix_sockets = cases[i].unix_sockets;
+        check_line(&policy, cases[i].tcp);
+        check_line(&policy, cases[i].streams);
+        if (!policy.local)
+            check_line(&policy, "PermitOpen none");
+        if (!policy.remote)
+            check_line(&policy, "PermitListen none");
+        forward_policy_deinit(&policy);
+    }
+}
+
+static void rules_become_permit_lines(void **state)
+{
+    static const struct {
+        const char *open, *expected;
+    } cases[] = {
+        {"*:*", "PermitOpen any"},
+        {"", "PermitOpen none"},
+        {"localhost:*", "PermitOpen " EVERY_PORT_OF_LOOPBACK},
+        {"db.internal:5432", "PermitOpen db.internal:5432"},
+        {"DB.internal:5432,[2001:db8::1]:80", "PermitOpen db.internal:5432 [2001:db8::1]:80"},
+        {"*:443", "PermitOpen *:443"},
+        {"10.0.0.1:80-82", "PermitOpen 10.0.0.1:80 10.0.0.1:81 10.0.0.1:82"},
+        {"localhost:80", "PermitOpen localhost:80 127.0.0.1:80 [::1]:80"},
+        {"db:1,*:*", "PermitOpen any"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct forward_policy policy;
+        forward_policy_init(&policy);
+        set_rules(&policy.permit_open, cases[i].open);
+        check_line(&policy, cases[i].expected);
+        forward_policy_deinit(&policy);
+    }
+}
+
+static void without_public_listening_only_loopback_is_permitted(void **state)
+{
+    static const struct {
+        bool public_listen;
+        const char *listen, *expected;
+    } cases[] = {
+        {false, "localhost:*", "PermitListen " EVERY_PORT_OF_LOOPBACK},
+        {false, "*:*", "PermitListen " EVERY_PORT_OF_LOOPBACK},
+        {false, "0.0.0.0:80", "PermitListen none"},
+        {false, "127.0.0.2:80", "PermitListen none"},
+        {false, "127.0.0.1:80,10.0.0.1:80", "PermitListen 127.0.0.1:80"},
+        {true, "*:*", "PermitListen any"},
+        {true, "localhost:*,0.0.0.0:80", "PermitListen " EVERY_PORT_OF_LOOPBACK " 0.0.0.0:80"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct forward_policy policy;
+        forward_policy_init(&policy);
+        policy.public_listen = cases[i].public_listen;
+        set_rules(&policy.permit_listen, cases[i].listen);
+        check_line(&policy, cases[i].expected);
+        check_line(&policy,
+                   policy.public_listen ? "GatewayPorts clientspecified" : "GatewayPorts no");
+        forward_policy_deinit(&policy);
+    }
+}
+
+static void rules_that_sshd_cannot_say_are_refused_with_a_way_out(void **state)
+{
+    static const char *const bad[] = {"*.corp:443", "10.0.*:80", "localhost:1-65535",
+                                      "a:1,b:2,c*:3"};
+    for (size_t i = 0; i < 4; i++) {
+        struct forward_policy policy;
+        struct buf text = BUF_INIT(SSHD_CONFIG_MAX);
+        struct err err = ERR_INIT;
+        forward_policy_init(&policy);
+        set_rules(&policy.permit_open, bad[i]);
+        assert_int_equal(ssh_rules_expressible(&policy, &err), -ENOTSUP);
+        assert_non_null(strstr(err.text, "adit port-forward"));
+        assert_non_null(strstr(err.text, "permit_open"));
+        assert_int_equal(write_config(&policy, &text, NULL), -ENOTSUP);
+        policy.local = false; /* then the rule does not matter */
+        assert_int_equal(ssh_rules_expressible(&policy, &err), 0);
+        set_rules(&policy.permit_open, "*:*");
+        set_rules(&policy.permit_listen, bad[i]);
+        assert_int_equal(ssh_rules_expressible(&policy, &err), -ENOTSUP);
+        assert_non_null(strstr(err.text, "permit_listen"));
+        buf_deinit(&text);
+        forward_policy_deinit(&policy);
+    }
+}
+
+static void too_many_rules_are_refused(void **state)
+{
+    struct forward_policy policy;
+    struct err err = ERR_INIT;
+    char rule[64];
+    forward_policy_init(&policy);
+    set_rules(&policy.permit_open, "");
+    for (int i = 0; i < 17; i++) {
+        snprintf(rule, sizeof(rule), "host%d:1000-1063", i);
+        assert_int_equal(ssh_rules_expressible(&policy, &err), 0);
+        text_list_add(&policy.permit_open, span_of(rule), POLICY_RULES_MAX);
+    }
+    assert_int_equal(ssh_rules_expressible(&policy, &err), -ENOTSUP);
+    forward_policy_deinit(&policy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_and_the_user_are_quoted),
+        cmocka_unit_test(a_path_that_cannot_be_quoted_is_an_error),
+        cmocka_unit_test(directions_are_told_apart),
+        cmocka_unit_test(rules_become_permit_lines),
+        cmocka_unit_test(without_public_listening_only_loopback_is_permitted),
+        cmocka_unit_test(rules_that_sshd_cannot_say_are_refused_with_a_way_out),
+        cmocka_unit_test(too_many_rules_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
