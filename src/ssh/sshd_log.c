@@ -17,6 +17,8 @@
 #include "base/num.h"
 #include "base/span.h"
 
+enum { SESSIONS_MAX = 256 }; /* sshd_config.c allows fewer */
+
 enum channel_use { USE_DIRECT, USE_FORWARDED, USE_LISTENER, USE_OTHER };
 
 struct channel {
@@ -35,6 +37,7 @@ struct sshd_log {
     uint64_t last_id;
     uint64_t unknown;
     bool logged_in;
+    bool sessions[SESSIONS_MAX]; /* by sshd's number: running */
 
     struct {
         bool pending;
@@ -518,6 +521,8 @@ static bool tell_session(struct sshd_log *log, enum sshd_event_kind kind, struct
             return false;
         str_copy_span(e.text, sizeof(e.text), what);
     }
+    if (e.id < SESSIONS_MAX)
+        log->sessions[e.id] = kind == SSHD_SESSION_STARTED;
     tell(log, &e);
     return true;
 }
@@ -595,6 +600,7 @@ static const char *const without_interest[] = {
     "Disconnected from ",
     "Connection closed by ",
     "Connection from UNKNOWN",
+    "Accepted key ",
     "connect_next: ",
     "rekey ",
     "set_newkeys: ",
@@ -683,6 +689,9 @@ void sshd_log_end(struct sshd_log *log)
     if (log->line_len > 0)
         line_ended(log);
     sshd_log_settle(log);
+    for (unsigned i = 0; i < SESSIONS_MAX; i++)
+        if (log->sessions[i])
+            tell(log, &(struct sshd_event){.kind = SSHD_SESSION_ENDED, .id = i});
     struct map_iter it = {0};
     struct channel *c;
     while ((c = map_next(log->channels, &it))) {

@@ -41,8 +41,8 @@ enum {
 struct sshd_event {
     enum sshd_event_kind kind;
     /*
-     * Of sessions, bound listeners and channels: the same from the first event to the last; never
-     * given twice on one connection.
+     * Of bound listeners and channels: the same from the first event to the last, and never given
+     * twice on one connection. Of sessions: sshd's own number, which is used again after the end.
      */
     uint64_t id;
     bool remote;                  /* a channel of a listener in the workspace (ssh -R) */

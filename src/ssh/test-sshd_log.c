@@ -73,6 +73,13 @@ static void a_log_in_and_a_command_are_told(void **state)
           "session_ended\n");
 }
 
+static void a_session_that_runs_ends_with_the_log(void **state)
+{
+    check("Starting session: shell on pts/0 for root from UNKNOWN port 65535 id 3\n", TO_THE_END,
+          "session_started #3 \"shell on pts/0\"\n"
+          "session_ended #3\n");
+}
+
 static void a_listener_is_told_once_for_each_address(void **state)
 {
     check(FORWARD, AS_IT_IS, FORWARDED);
@@ -294,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_in_and_a_command_are_told),
+        cmocka_unit_test(a_session_that_runs_ends_with_the_log),
         cmocka_unit_test(a_listener_is_told_once_for_each_address),
         cmocka_unit_test(port_0_is_told_as_allocated),
         cmocka_unit_test(cancelling_closes_the_listeners),

@@ -1,0 +1,84 @@
+/*
+ * Without PAM, sshd takes an account for locked when its password field begins with `!`, as it
+ * does for most users of containers, who have no password at all. Only root can read the field;
+ * for others sshd sees no field and lets them in. With PAM it does not look at the field itself.
+ * PAM is not used otherwise: its modules (login records, message of the day, audit) expect a
+ * machine that was booted.
+ */
+#include "ssh/ssh_account.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <shadow.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+
+#define PRIVSEP_FOLDER "/run/sshd"
+#define PAM_SERVICE    "/etc/pam.d/sshd"
+
+static int check_shell(const struct passwd *pw, struct err *err)
+{
+    const char *shell = pw->pw_shell && pw->pw_shell[0] ? pw->pw_shell : "/bin/sh";
+    if (access(shell, X_OK) < 0)
+        return err_set(err, -EACCES,
+                       "the login shell %s of the workspace's user %s cannot be run: change it "
+                       "with usermod --shell",
+                       shell, pw->pw_name);
+    return 0;
+}
+
+static bool is_locked(const struct passwd *pw)
+{
+    const struct spwd *shadow = getspnam(pw->pw_name);
+    const char *field = shadow ? shadow->sp_pwdp : pw->pw_passwd;
+    return field && field[0] == '!';
+}
+
+int ssh_account_read(struct ssh_account *ret, struct err *err)
+{
+    struct ssh_account account = {.root = geteuid() == 0};
+    const struct passwd *pw = getpwuid(geteuid());
+    if (!pw)
+        return err_set(err, -ENOENT,
+                       "the agent's user id %u has no name in the workspace's /etc/passwd: SSH "
+                       "needs one",
+                       (unsigned)geteuid());
+    if (!str_copy(account.user, sizeof(account.user), pw->pw_name))
+        return err_set(err, -ENAMETOOLONG, "the name of the agent's user is too long");
+    int r = check_shell(pw, err);
+    if (r < 0)
+        return r;
+    if (account.root && is_locked(pw)) {
+        account.pam = access(PAM_SERVICE, R_OK) == 0;
+        if (!account.pam)
+            return err_set(err, -EACCES,
+                           "the account %s is locked for sshd (its password field begins with "
+                           "'!'): run usermod -p '*' %s in the workspace",
+                           account.user, account.user);
+    }
+    *ret = account;
+    return 0;
+}
+
+const char *ssh_server_path(struct err *err)
+{
+    static const char *const places[] = {"/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd",
+                                         "/usr/bin/sshd"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    err_set(err, -ENOENT,
+            "the workspace has no sshd: install the package openssh-server there; nothing needs "
+            "to be started or configured");
+    return NULL;
+}
+
+int ssh_account_prepare(const struct ssh_account *account, struct err *err)
+{
+    if (!account->root || mkdir(PRIVSEP_FOLDER, 0755) == 0)
+        return 0;
+    return errno == EEXIST ? 0 : err_sys(err, -errno, "%s cannot be made", PRIVSEP_FOLDER);
+}

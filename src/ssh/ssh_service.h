@@ -1,0 +1,56 @@
+#pragma once
+/*
+ * One SSH connection: an sshd (OpenSSH, `sshd -i`) of its own, with a configuration that is written
+ * for one person's grant and with one client key. It runs as the user of this process, root or not,
+ * and sees nothing but its end of a socket pair.
+ *
+ * A start either leads to `started`, once sshd has sent its first bytes (the identification of RFC
+ * 4253 section 4.2), or to `ended` with the reason that sshd gave: no other check of the
+ * installation is needed. Then ssh_service_carry() joins it with the client's stream.
+ */
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "model/template.h"
+#include "ssh/key.h"
+#include "ssh/sshd_log.h"
+
+struct loop;
+struct ssh_service;
+struct stream;
+
+typedef void ssh_service_started_fn(struct ssh_service *s, void *ud);
+/* What sshd logged; lent for the call. */
+typedef void ssh_service_logged_fn(const struct sshd_event *event, void *ud);
+/*
+ * Over: `err` is NULL after a connection that was carried, otherwise it says why it never came to
+ * that. To be freed, also in this call.
+ */
+typedef void ssh_service_ended_fn(struct ssh_service *s, const struct err *err, void *ud);
+
+/* Everything is borrowed for the call of ssh_service_start(). */
+struct ssh_service_options {
+    const struct forward_policy *forwarding;
+    const struct ssh_key *host_key;
+    const struct ssh_public_key *client_key;
+    usec_t start_timeout; /* until sshd speaks; 0: 10 s */
+    ssh_service_started_fn *started;
+    ssh_service_logged_fn *logged; /* may be NULL */
+    ssh_service_ended_fn *ended;
+    void *ud;
+};
+
+/*
+ * 0; -ENOENT: no sshd, with a text that names the package; -ENOTSUP: rules that sshd cannot
+ * enforce (sshd_config.h); -EACCES and others: see the text. No callback inside this call.
+ */
+int ssh_service_start(struct loop *loop, const struct ssh_service_options *options,
+                      struct ssh_service **ret, struct err *err);
+/* After `started`, once: takes over the client's stream. */
+void ssh_service_carry(struct ssh_service *s, struct stream *client);
+/*
+ * Ends sshd with all its listeners and connections at once, and removes its files. What was open
+ * is logged as closed within this call; `ended` is not called. Returns NULL; accepts NULL.
+ */
+struct ssh_service *ssh_service_free(struct ssh_service *s);
