@@ -73,13 +73,17 @@ const struct page page_internal = {
 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1d2125;--paper:#fbfbfa;--line:#c9c6c0;--link:#0b57a4}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e4e0;--paper:#17191c;--line:#4a4f57;"
-    "--link:#8cc0f5}}"
+    ":root{color-scheme:light dark;--ink:#1d2125;--paper:#fbfbfa;--quiet:#5c636a;--link:#0b57a4;"
+    "--on:#fff}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e4e0;--paper:#17191c;--quiet:#9aa1a8;"
+    "--link:#8cc0f5;--on:#10151a}}"
     "body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.6 system-ui,sans-serif}"
-    "main{max-width:36rem;margin:0 auto;padding:4rem 1.25rem}"
-    "h1{font-size:1.6rem;margin:0 0 .75rem}p{margin:0 0 1rem}a{color:var(--link)}"
-    ".go{display:inline-block;padding:.4rem 1rem;border:1px solid var(--line);border-radius:.4rem}";
+    "main{max-width:36rem;margin:0 auto;padding:18vh 1.25rem 2rem}"
+    "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .75rem}p{margin:0 0 1rem}a{color:var(--link)}"
+    ".go{display:inline-block;padding:.45rem 1rem;border-radius:.4rem;background:var(--link);"
+    "color:var(--on);font-weight:600;text-decoration:none}"
+    ":focus-visible{outline:2px solid var(--link);outline-offset:2px}"
+    "footer{margin-top:3rem;color:var(--quiet);font-size:.875rem}";
 
 /* Asks again until the answer is not this page's any more. */
 static const char script[] =
@@ -130,15 +134,15 @@ static void append_body(struct buf *b, const struct page *page, const char *nonc
     append_escaped(b, page->reason);
     buf_append_str(b, "</p>\n");
     if (page->link) {
-        buf_append_str(b, "<p><a href=\"");
+        buf_append_str(b, "<p><a class=\"go\" href=\"");
         append_escaped(b, page->link);
         buf_append_str(b, "\">");
         append_escaped(b, page->link_text);
         buf_append_str(b, "</a></p>\n");
     }
     if (page->retry)
-        buf_append_str(b, "<p><a class=\"go\" href=\"\">Try again</a></p>\n");
-    buf_append_str(b, "</main>\n");
+        buf_appendf(b, "<p><a%s href=\"\">Try again</a></p>\n", page->link ? "" : " class=\"go\"");
+    buf_appendf(b, "<footer>adit &middot; %u</footer>\n</main>\n", page->status);
     if (page->reload)
         buf_appendf(b, "<script nonce=\"%s\">%s</script>\n", nonce, script);
     buf_append_str(b, "</body>\n</html>\n");

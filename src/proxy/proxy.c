@@ -57,7 +57,13 @@ void request_free(struct app_request *q)
 
 void request_page(struct app_request *q, const struct page *page)
 {
-    page_send(q->x, page, q->asker.only_json);
+    struct page shown = *page;
+    if (page == &page_not_found) {
+        /* Perhaps it is shared with another account of theirs. */
+        shown.link = q->proxy->o.access_url;
+        shown.link_text = "See as whom you are logged in";
+    }
+    page_send(q->x, &shown, q->asker.only_json);
     request_free(q);
 }
 

@@ -11,28 +11,50 @@ enum { PAGE_MAX_LEN = 64 << 10 };
 
 static const char page_css[] =
     ":root { color-scheme: light dark; --ink: #1d2125; --paper: #fbfbfa; --soft: #eceae6;\n"
-    "  --quiet: #5c636a }\n"
+    "  --quiet: #5c636a; --line: #c9c6c0; --accent: #0b57a4; --on-accent: #fff;\n"
+    "  --bad: #b3261e }\n"
     "@media (prefers-color-scheme: dark) {\n"
-    "  :root { --ink: #e6e4e0; --paper: #17191c; --soft: #25282d; --quiet: #9aa1a8 }\n"
+    "  :root { --ink: #e6e4e0; --paper: #17191c; --soft: #25282d; --quiet: #9aa1a8;\n"
+    "    --line: #4a4f57; --accent: #8cc0f5; --on-accent: #10151a; --bad: #ffb4ab }\n"
     "}\n"
     "body { margin: 0; background: var(--paper); color: var(--ink);\n"
     "  font: 1rem/1.6 system-ui, sans-serif }\n"
-    "main { max-width: 40rem; margin: 0 auto; padding: 3rem 1.25rem }\n"
-    "h1 { font-size: 2rem; margin: 0 0 1rem }\n"
+    "header, main { max-width: 40rem; margin: 0 auto; padding: 1.25rem }\n"
+    "header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem }\n"
+    "header a { font-size: 1.15rem; font-weight: 700; color: inherit; text-decoration: none }\n"
+    "header img { width: 1.5rem; height: 1.5rem; vertical-align: -0.3rem; margin-right: 0.5rem }\n"
+    "header form, header .go { margin-left: auto }\n"
+    "header p { margin: 0 }\n"
+    "form p:last-child { margin-bottom: 0 }\n"
+    "h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem }\n"
     "h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem }\n"
     "pre { background: var(--soft); padding: 1rem; border-radius: 0.4rem; overflow-x: auto }\n"
     "code { font: 0.9rem/1.5 ui-monospace, monospace }\n"
-    "label { display: block; font-weight: 600 }\n"
-    "input, button, .go { font: inherit; padding: 0.4rem 0.7rem; border: 1px solid var(--quiet);\n"
-    "  border-radius: 0.4rem; background: var(--paper); color: var(--ink) }\n"
-    "input { width: 100%; box-sizing: border-box; max-width: 22rem }\n"
+    "label { display: block; font-weight: 600; margin-bottom: 0.25rem }\n"
+    "input, button, .go { font: inherit; padding: 0.45rem 0.8rem; border-radius: 0.4rem;\n"
+    "  border: 1px solid var(--quiet); background: var(--paper); color: var(--ink) }\n"
+    "input { width: 100%; box-sizing: border-box }\n"
     "button, .go { background: var(--soft); cursor: pointer; text-decoration: none }\n"
-    ".error { border-left: 0.25rem solid #c0392b; padding-left: 0.75rem }\n"
-    ":focus-visible { outline: 2px solid var(--ink); outline-offset: 2px }\n"
-    "footer { margin-top: 3rem; color: var(--quiet); font-size: 0.875rem }\n";
+    ".main { background: var(--accent); border-color: var(--accent); color: var(--on-accent);\n"
+    "  font-weight: 600 }\n"
+    ".card { max-width: 22rem; margin: 2rem auto; padding: 1.5rem; border-radius: 0.6rem;\n"
+    "  border: 1px solid var(--line) }\n"
+    ".card button { width: 100% }\n"
+    ".for { color: var(--quiet); overflow-wrap: anywhere }\n"
+    ".error { border-left: 0.25rem solid var(--bad); color: var(--bad); padding-left: 0.75rem }\n"
+    ":focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }\n"
+    "footer { margin-top: 3rem; color: var(--quiet); font-size: 0.875rem }\n"
+    ".card + footer { text-align: center }\n";
+
+/* The mouth of a tunnel. */
+static const char icon_svg[] =
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">"
+    "<rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#0b57a4\"/>"
+    "<path fill=\"#fff\" d=\"M6 26V16a10 10 0 0 1 20 0v10h-6V16a4 4 0 0 0-8 0v10z\"/></svg>\n";
 
 static const struct page pages[] = {
     {"/assets/page.css", "text/css; charset=utf-8", page_css},
+    {"/assets/icon.svg", "image/svg+xml", icon_svg},
 };
 
 const struct page *web_pages(size_t *ret_n)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/routes.h"
 #include "auth/auth.h"
 #include "auth/login.h"
 #include "auth/session.h"
@@ -146,11 +147,34 @@ static void read_next(struct visit *v, struct span form)
         str_copy(v->next, sizeof(v->next), buf_cstr(&location));
 }
 
+/* The app that is opened by this log-in, so that people see for what they type a password. */
+static void name_app(const struct visit *v, char dst[static HOST_SIZE])
+{
+    static const char hand_over[] = API_PREFIX "/applications/auth-redirect?";
+    struct span next = span_of(v->next);
+    char text[URL_MAX_LEN + 1];
+    struct app_host app;
+    struct url url;
+    ssize_t len = span_starts(next, hand_over)
+                      ? query_get(span_sub(next, sizeof(hand_over) - 1, next.len), "redirect_uri",
+                                  text, sizeof(text))
+                      : -ENOENT;
+
+    dst[0] = '\0';
+    if (len < 0 || !v->web->o.apps ||
+        app_url_parse(v->web->o.apps, span_from(text, (size_t)len), &url, &app) < 0)
+        return;
+    str_copy(dst, HOST_SIZE, url.host);
+    url_deinit(&url);
+}
+
 static void send_form(struct visit *v, unsigned status, const char *error)
 {
     _cleanup_(buf_deinit) struct buf page = BUF_INIT(PAGE_MAX_LEN);
-    struct login_form form = {.user = v->user, .next = v->next, .error = error};
+    char app[HOST_SIZE];
+    struct login_form form = {.user = v->user, .next = v->next, .app = app, .error = error};
 
+    name_app(v, app);
     if (site_page_login(v->web, &form, &page) < 0) {
         fail(v, 500, "The page is too large.");
         return;

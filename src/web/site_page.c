@@ -42,11 +42,18 @@ static int head(struct buf *b, const char *title)
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                        "<meta name=\"color-scheme\" content=\"light dark\">\n"
                        "<title>%s</title>\n"
+                       "<link rel=\"icon\" href=\"/assets/icon.svg\" type=\"image/svg+xml\">\n"
                        "<link rel=\"stylesheet\" href=\"/assets/page.css\">\n"
                        "</head>\n"
                        "<body>\n"
-                       "<main>\n",
+                       "<header>\n"
+                       "<a href=\"/\"><img src=\"/assets/icon.svg\" alt=\"\">adit</a>\n",
                        title);
+}
+
+static int start(struct buf *b)
+{
+    return buf_append_str(b, "</header>\n<main>\n");
 }
 
 static int foot(struct buf *b, const struct web *web)
@@ -58,32 +65,39 @@ static int foot(struct buf *b, const struct web *web)
 static int who(struct buf *b, const char *user)
 {
     if (!*user)
-        return buf_append_str(b, "<p><a class=\"go\" href=\"/login\">Log in</a></p>\n");
+        return buf_append_str(b, "<a class=\"go main\" href=\"/login\">Log in</a>\n");
     return buf_append_str(b,
                           "<form method=\"post\" action=\"/logout\">\n<p>Logged in as <strong>") |
            site_page_escape(b, user) |
-           buf_append_str(b, "</strong>. <button type=\"submit\">Log out</button></p>\n</form>\n");
+           buf_append_str(b, "</strong> <button type=\"submit\">Log out</button></p>\n</form>\n");
 }
 
 int site_page_home(const struct web *web, const char *user, struct buf *b)
 {
-    return head(b, "adit") | buf_append_str(b, "<h1>adit</h1>\n") | who(b, user) |
-           buf_append_str(b, "<p>This server is the way to the ports of remote workspaces: "
-                             "development servers, notebooks,\ndatabases, debuggers.</p>\n"
-                             "<h2>Get in</h2>\n"
-                             "<p>Use the <code>adit</code> program on your own machine:</p>\n"
+    return head(b, "adit") | who(b, user) | start(b) |
+           buf_append_str(b, "<h1>The way to the ports of remote workspaces</h1>\n"
+                             "<p>Development servers, notebooks, databases, debuggers: use the "
+                             "<code>adit</code> program on your own machine.</p>\n"
                              "<pre><code>adit login ") |
            site_page_escape(b, web->o.access_url) |
            buf_append_str(b, "\nadit list\nadit port-forward WORKSPACE --tcp 8080</code></pre>\n"
-                             "<p>The first person to log in to a new server becomes its "
-                             "administrator.</p>\n") |
+                             "<h2>In the browser</h2>\n"
+                             "<p>A port of a workspace that speaks HTTP has a URL of its own:</p>\n"
+                             "<pre><code>adit open WORKSPACE 8080</code></pre>\n") |
+           (*user ? 0
+                  : buf_append_str(b, "<p>The first person to log in to a new server by "
+                                      "<code>adit login</code> becomes its administrator.</p>\n")) |
            foot(b, web);
 }
 
 int site_page_login(const struct web *web, const struct login_form *form, struct buf *b)
 {
-    int r = head(b, "Log in - adit") | buf_append_str(b, "<h1>Log in</h1>\n");
+    int r = head(b, "Log in - adit") | start(b) |
+            buf_append_str(b, "<div class=\"card\">\n<h1>Log in</h1>\n");
 
+    if (*form->app)
+        r |= buf_append_str(b, "<p class=\"for\">to open <strong>") |
+             site_page_escape(b, form->app) | buf_append_str(b, "</strong></p>\n");
     if (form->error)
         r |= buf_append_str(b, "<p class=\"error\" role=\"alert\" id=\"error\">") |
              site_page_escape(b, form->error) | buf_append_str(b, "</p>\n");
@@ -98,7 +112,8 @@ int site_page_login(const struct web *web, const struct login_form *form, struct
                      "\"%s></p>\n<p><label for=\"password\">Password</label>\n"
                      "<input id=\"password\" name=\"password\" type=\"password\" "
                      "autocomplete=\"current-password\" required%s%s></p>\n"
-                     "<p><button type=\"submit\">Log in</button></p>\n</form>\n",
+                     "<p><button class=\"main\" type=\"submit\">Log in</button></p>\n</form>\n"
+                     "</div>\n",
                      *form->user ? "" : " autofocus", *form->user ? " autofocus" : "",
                      form->error ? " aria-describedby=\"error\"" : "");
     return r | foot(b, web);

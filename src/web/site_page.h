@@ -8,6 +8,7 @@ struct web;
 struct login_form {
     const char *user;  /* as it was typed; "" at first */
     const char *next;  /* where to go afterwards: a path here; "" for "/" */
+    const char *app;   /* the host name of the app that asks for it; "": none */
     const char *error; /* why it did not work; NULL: nothing was tried */
 };
 

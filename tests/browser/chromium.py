@@ -1,7 +1,7 @@
 """Debian's Chromium, driven through playwright-core by a Node process (driver.mjs).
 
-Methods have playwright's names in snake_case: page.wait_for_selector(...) is waitForSelector there, and
-page.keyboard_press(...) is keyboard.press.
+Methods have playwright's names in snake_case: page.wait_for_selector(...) is waitForSelector
+there, and page.keyboard_press(...) is keyboard.press.
 """
 import itertools
 import json
@@ -77,6 +77,11 @@ class Driver:
     def wait_line(self, pattern, since):
         """Waits for a line that a page wrote to its console, or one of its requests."""
         return self._process.wait_line(pattern, PAGE_TIMEOUT_S, since, "err")
+
+    def errors(self, since):
+        """What pages have complained about."""
+        return [line for line in self._process.text("err", since).splitlines()
+                if re.search(r" console error: |^\S+ error: ", line)]
 
     def close(self):
         self._browser.close()

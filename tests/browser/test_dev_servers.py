@@ -1,4 +1,4 @@
-"""Programs that people really open: a dev server with hot reload, and a notebook with its kernel."""
+"""Programs that people really open: a dev server with hot reload, a notebook with its kernel."""
 import json
 import os
 import shutil

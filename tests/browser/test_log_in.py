@@ -10,6 +10,7 @@ def test_log_in_leads_to_the_app_with_its_query(workspace, visitor, app, url_of,
     page.goto(url)
     at = urlsplit(page.url())
     assert (at.hostname, at.path) == ("127.0.0.1", "/login")
+    assert urlsplit(url).hostname in page.text_content("main")
     log_in(page, workspace.owner)
     page.wait_for_selector("pre")
     assert page.url().split("#")[0] == url.split("#")[0]
@@ -66,7 +67,7 @@ def test_logging_out_ends_the_open_app(deployment, visitor, app, url_of, log_in)
     })""")
     home = person.new_page()
     home.goto(deployment.url)
-    assert owner.name in home.text_content("main")
+    assert owner.name in home.text_content("header")
     home.click("text=Log out")
     home.wait_for_selector("#password")
     assert page.evaluate("fetch('/api/b').then(r => r.status)") == 401
@@ -100,10 +101,13 @@ def test_an_open_login_page_of_somebody_logged_in_leads_on(workspace, visitor, l
     assert urlsplit(page.url()).hostname == "127.0.0.1"
 
 
-def test_the_pages_log_no_errors_and_load_nothing_from_elsewhere(workspace, visitor):
+def test_the_pages_log_no_errors_and_load_nothing_from_elsewhere(workspace, browser, visitor):
     page = visitor().new_page()
     for path in ("/", "/login"):
+        since = browser.position()
         page.goto(workspace.deployment.url + path)
+        browser.wait_line(r"200 GET .*/icon\.svg", since)
+        assert not browser.errors(since)
         names = json.loads(page.evaluate(
             "JSON.stringify(performance.getEntriesByType('resource').map(e => e.name))"))
         assert names and all(name.startswith(workspace.deployment.url) for name in names)

@@ -70,10 +70,10 @@ class Process:
     def close_stdin(self):
         self._popen.stdin.close()
 
-    def text(self, stream=None):
+    def text(self, stream=None, since=0):
         """Everything it wrote, or what it wrote to "out" or "err"."""
         with self._changed:
-            lines = [line.text for line in self.lines if stream in (None, line.stream)]
+            lines = [line.text for line in self.lines[since:] if stream in (None, line.stream)]
         return "\n".join(lines)
 
     def position(self):
