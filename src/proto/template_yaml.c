@@ -471,9 +471,22 @@ static const struct key template_keys[] = {
 
 /* ---- the text ---- */
 
-static void syntax_problem(const yaml_parser_t *parser, struct template_yaml_problems *problems)
+/* libyaml tells the line of what it parses, but only the offset of what it cannot even read. */
+static size_t line_of_problem(const yaml_parser_t *parser, struct span yaml)
 {
-    problem(problems, parser->problem_mark.line, "", "not valid YAML: %s",
+    size_t line = 0;
+
+    if (parser->error != YAML_READER_ERROR)
+        return parser->problem_mark.line;
+    for (size_t i = 0; i < yaml.len && i < parser->problem_offset; i++)
+        line += yaml.p[i] == '\n';
+    return line;
+}
+
+static void syntax_problem(const yaml_parser_t *parser, struct span yaml,
+                           struct template_yaml_problems *problems)
+{
+    problem(problems, line_of_problem(parser, yaml), "", "not valid YAML: %s",
             parser->problem ? parser->problem : "it cannot be read");
 }
 
@@ -519,7 +532,7 @@ static void check_events(struct span yaml, struct template_yaml_problems *proble
     start_parser(&parser, yaml);
     while (!ended) {
         if (!yaml_parser_parse(&parser, &event)) {
-            syntax_problem(&parser, problems);
+            syntax_problem(&parser, yaml, problems);
             break;
         }
         check_event(&event, &documents, problems);
@@ -544,7 +557,7 @@ static void read_tree(struct span yaml, struct reader *r)
             read_map(r, root, template_keys, ARRAY_LEN(template_keys), r->t);
         yaml_document_delete(&r->doc);
     } else {
-        syntax_problem(&parser, r->problems);
+        syntax_problem(&parser, yaml, r->problems);
     }
     yaml_parser_delete(&parser);
 }
@@ -561,10 +574,9 @@ int template_yaml_parse(struct span yaml, struct template *ret,
         return -EINVAL;
     }
     check_events(yaml, problems);
-    if (problems->n > 0)
-        return -EINVAL;
     template_init(&t);
-    read_tree(yaml, &r);
+    if (problems->n == 0)
+        read_tree(yaml, &r);
     if (problems->n == 0) {
         *ret = t;
         return 0;

@@ -115,6 +115,8 @@ static const struct {
     {"a: [1\n", "2: : not valid YAML: did not find expected ',' or ']'"},
     {"cors: simple\n\tx: 1", "2: : not valid YAML: "},
     {"cors: \xff\n", "1: : not valid YAML: "},
+    {"cors: simple\n\nx: \x01\n", "3: : not valid YAML: control characters are not allowed"},
+    {"x: a\n\nb: \xe3w\n", "3: : not valid YAML: "},
     {"cors: \"a\\0b\"\n", "1: cors: must not have line breaks"},
     {"{}\n---\n{}\n", "2: : a second document"},
     {"cors: &a simple\nx: *a\n", "1: : anchors and aliases\n2: : anchors and aliases"},
