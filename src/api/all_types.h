@@ -1,5 +1,6 @@
 #pragma once
 /* Every message, for the tests and the fuzzer of this folder. */
+#include "api/audit.h"
 #include "api/error.h"
 #include "api/peer.h"
 #include "api/share.h"
@@ -45,4 +46,6 @@ static const struct api_type *const all_types[] = {
     &api_shared_ports_type,
     &api_app_type,
     &api_apps_type,
+    &api_audit_event_type,
+    &api_audit_type,
 };

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "model/audit.h"
 #include "model/password.h"
 #include "model/role.h"
 #include "model/scope.h"
@@ -210,3 +211,9 @@ ENUM_CODEC(agent_status, enum api_agent_status, agent_status_parse, api_agent_st
            "must be never, connected or away");
 ENUM_CODEC(port_speaks, enum api_port_speaks, port_speaks_parse, api_port_speaks_name,
            "must be unknown, http, tls or other");
+ENUM_CODEC(audit_action, enum audit_action, audit_action_parse, audit_action_name,
+           "is not an audited action");
+ENUM_CODEC(audit_direction, enum audit_direction, audit_direction_parse, audit_direction_name,
+           "must be local or remote");
+ENUM_CODEC(audit_carrier, enum audit_carrier, audit_carrier_parse, audit_carrier_name,
+           "must be relay or direct");

@@ -51,6 +51,7 @@ enum api_auth {
       "putShare")                                                                                  \
     X(SHARE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{port}",      \
       USER, "deleteShare")                                                                         \
+    X(AUDIT, "GET", "/audit", USER, "listAudit")                                                   \
     X(AGENT_CONNECT, "GET", "/agent/connect", AGENT, "connectAgent")                               \
     X(AGENT_RELAY, "GET", "/agents/{id}/relay", USER, "relay")
 

@@ -48,6 +48,17 @@
     "{\"slug\":\"lab\",\"agent\":\"main\",\"display_name\":\"Lab\",\"icon\":null,\"url\":null,"    \
     "\"subdomain\":true,\"share\":\"public\",\"order\":-1}"
 
+#define EVENT                                                                                      \
+    "{\"id\":" ID1 ",\"time\":" TIME ",\"action\":\"forward_close\",\"actor\":\"bob\","            \
+    "\"workspace\":\"bob/"                                                                         \
+    "dev\",\"agent\":\"main\",\"target\":\"[::1]:80\",\"direction\":\"local\","                    \
+    "\"path\":\"direct\",\"bytes_in\":9223372036854775807,\"bytes_out\":1,\"duration_ms\":1500,"   \
+    "\"result\":\"ok\",\"ip\":\"2001:db8::1\"}"
+#define EVENT2                                                                                     \
+    "{\"id\":" ID2 ",\"time\":" TIME ",\"action\":\"setup\",\"actor\":null,\"workspace\":null,"    \
+    "\"agent\":null,\"target\":null,\"direction\":null,\"path\":null,\"bytes_in\":0,"              \
+    "\"bytes_out\":0,\"duration_ms\":0,\"result\":null,\"ip\":null}"
+
 /* In the form in which we write them: what is read comes out as it was. */
 static const struct {
     const struct api_type *type;
@@ -112,6 +123,9 @@ static const struct {
      "\"pid\":null,\"speaks\":\"unknown\",\"url\":\"https://x/\",\"share\":" SHARE "}]}"},
     {&api_app_type, APP},
     {&api_apps_type, "{\"apps\":[" APP "]}"},
+    {&api_audit_event_type, EVENT},
+    {&api_audit_type, "{\"events\":[],\"next\":null}"},
+    {&api_audit_type, "{\"events\":[" EVENT "," EVENT2 "],\"next\":\"17\"}"},
 };
 
 static void every_message_comes_out_as_it_was_read(void **state)

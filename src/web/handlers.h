@@ -31,5 +31,7 @@ handler_fn agent_ports_list;
 handler_fn shares_list, shares_put, shares_delete;
 /* apps.c */
 handler_fn apps_list;
+/* audit.c */
+handler_fn audit_list;
 /* relay.c */
 handler_fn relay_open;

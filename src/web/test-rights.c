@@ -123,6 +123,7 @@ static const struct {
      "/workspaces/bob/dev/agents/main/shares/8",
      NULL,
      {401, 404, 400, 403, 403, 400, 404}},
+    {API_ROUTE_AUDIT, "/audit", NULL, {401, 200, 200, 200, 200, 404, 404}},
     {API_ROUTE_AGENT_TOKEN,
      "/workspaces/bob/dev/agents/main/token",
      NULL,
