@@ -4,7 +4,12 @@
 
 #include "api/codec.h"
 
-enum { TEXT_MAX_LEN = 2048, LIST_MAX = 65535, PORTS_MAX = 4096, EXPIRES_MAX_SEC = 366 * 86400 };
+enum {
+    TEXT_MAX_LEN = 2048,
+    LIST_MAX = 2 * PORT_SHARES_MAX,
+    PORTS_MAX = 4096,
+    EXPIRES_MAX_SEC = 366 * 86400
+};
 
 static const struct api_field share_fields[] = {
     API_F_NUMBER(struct api_share, share.port, "port", 1, 65535, API_REQ),

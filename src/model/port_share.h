@@ -8,7 +8,7 @@
 #include "model/share.h"
 #include "model/text_list.h"
 
-enum { PORT_SHARE_USERS_MAX = 256 };
+enum { PORT_SHARE_USERS_MAX = 256, PORT_SHARES_MAX = 256 /* of a workspace */ };
 
 struct port_share {
     struct id agent_id;

@@ -222,10 +222,18 @@ static void on_set(void *ud, int r, const struct port_share *share)
     free(msg.url);
 }
 
-static void on_old(void *ud, int r, const struct port_share *old)
+static const struct port_share *find_old(const struct sharing *s, const struct port_share *shares,
+                                         size_t n)
 {
-    struct call *c = ud;
-    struct sharing *s = c->state;
+    for (size_t i = 0; i < n; i++)
+        if (shares[i].port == s->port && id_equal(&shares[i].agent_id, &s->agent.id))
+            return &shares[i];
+    return NULL;
+}
+
+static void set_share(struct call *c)
+{
+    const struct sharing *s = c->state;
     const struct api_share_put *msg = c->msg;
     struct port_share share = {.agent_id = s->agent.id,
                                .port = s->port,
@@ -233,15 +241,54 @@ static void on_old(void *ud, int r, const struct port_share *old)
                                .protocol = msg->protocol,
                                .users = msg->users};
 
-    if (r != STORE_OK && r != STORE_NOT_FOUND) {
-        call_store_failed(c, r);
-        return;
-    }
-    s->old_generation = r == STORE_OK ? old->generation : -1;
-    s->takes = r == STORE_OK && takes_away(old, msg);
     if (msg->expires_in > 0)
         share.expires_at = clock_realtime() + (usec_t)msg->expires_in * USEC_PER_SEC;
     store_share_set(call_store(c), call_loop(c), &share, on_set, c);
+}
+
+static void on_room_made(void *ud, int r, int64_t generation)
+{
+    struct call *c = ud;
+
+    (void)generation;
+    if (r == STORE_OK || r == STORE_NOT_FOUND)
+        set_share(c);
+    else
+        call_store_failed(c, r);
+}
+
+/* One that has expired makes room. */
+static void make_room(struct call *c, const struct port_share *shares, size_t n)
+{
+    usec_t now = clock_realtime();
+
+    for (size_t i = 0; i < n; i++)
+        if (!share_counts(&shares[i], now)) {
+            store_share_delete(call_store(c), call_loop(c), shares[i].agent_id, shares[i].port,
+                               on_room_made, c);
+            return;
+        }
+    call_fail(c, 409, "The workspace has as many port shares as it can have.", "End one first.");
+}
+
+/* All of the workspace, for their number has a limit. */
+static void on_old(void *ud, int r, const struct port_share *shares, size_t n)
+{
+    struct call *c = ud;
+    struct sharing *s = c->state;
+    const struct port_share *old;
+
+    if (r != STORE_OK) {
+        call_store_failed(c, r);
+        return;
+    }
+    old = find_old(s, shares, n);
+    s->old_generation = old ? old->generation : -1;
+    s->takes = old && takes_away(old, c->msg);
+    if (!old && n >= PORT_SHARES_MAX)
+        make_room(c, shares, n);
+    else
+        set_share(c);
 }
 
 static void on_put_template(void *ud, int r, const struct store_template *t)
@@ -264,7 +311,7 @@ static void on_put_template(void *ud, int r, const struct store_template *t)
         call_fail_field(c, 403, "level", text);
         return;
     }
-    store_share_get(call_store(c), call_loop(c), s->agent.id, s->port, on_old, c);
+    store_share_list(call_store(c), call_loop(c), s->ws.id, on_old, c);
 }
 
 /* Names are folded in place. False: the call has ended. */

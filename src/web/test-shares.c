@@ -166,6 +166,29 @@ static void a_share_that_has_expired_is_none(void **state)
     assert_true(clock_realtime() >= until);
 }
 
+static void a_workspace_has_so_many_shares_and_no_more(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+    char path[128];
+
+    make_people(s, &p);
+    for (unsigned i = 0; i < 256; i++) {
+        snprintf(path, sizeof(path), SHARES "/%u", 1000 + i);
+        assert_int_equal(ask(s, "PUT", path, p.bob, "{\"level\":\"owner\"}"), 200);
+    }
+    assert_int_equal(ask(s, "PUT", SHARES "/9", p.bob, "{\"level\":\"owner\"}"), 409);
+    assert_int_equal(ask(s, "PUT", SHARES "/1000", p.bob, "{\"level\":\"authenticated\"}"), 200);
+    assert_int_equal(ask(s, "DELETE", SHARES "/1000", p.bob, NULL), 204);
+    assert_int_equal(ask(s, "PUT", SHARES "/9", p.bob, "{\"level\":\"owner\",\"expires_in\":1}"),
+                     200);
+    usec_t end = clock_monotonic() + 20 * USEC_PER_SEC;
+    while (ask(s, "PUT", SHARES "/10", p.bob, "{\"level\":\"owner\"}") != 200) {
+        assert_int_equal(s->a.status, 409);
+        assert_true(clock_monotonic() < end);
+    }
+}
+
 static void ports_come_with_their_share_and_url(void **state)
 {
     struct scene *s = *state;
@@ -217,6 +240,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_takes_a_right_away_withdraws_and_what_gives_one_does_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_share_that_has_expired_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_workspace_has_so_many_shares_and_no_more, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(ports_come_with_their_share_and_url, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_agents_is_named_in_the_url, set_up,
                                         tear_down),
