@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """usage: count.py meson LOG.json | pytest JUNIT.xml | sum RESULTS
 
-Counts tests from what a runner wrote. `meson` and `pytest` print "PASSED FAILED EXCUSED" and, before
-it on standard error, the output of each failed test; excused are test programs that the runner
-takes for failed and that only left something out. `sum` adds up such lines and prints the closing
-line, with exit code 1 if anything failed or nothing ran.
+Counts tests from what a runner wrote. `meson` and `pytest` print "PASSED FAILED EXCUSED" and,
+before it on standard error, the output of each failed test; excused are test programs that the
+runner takes for failed and that only left something out. `sum` adds up such lines and prints the
+closing line, with exit code 1 if anything failed or nothing ran.
 """
 import json
 import re
