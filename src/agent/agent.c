@@ -11,6 +11,7 @@
 #include "agent/apps.h"
 #include "agent/peers.h"
 #include "agent/server_api.h"
+#include "agent/ssh_host.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -27,6 +28,7 @@ struct agent_process {
     struct tls_context *server_tls;
     struct ws_carrier *carrier;
     struct agent_link *link;
+    struct ssh_host *ssh;
     struct peers *peers;
     struct server_api *api;
     struct apps *apps;
@@ -92,7 +94,8 @@ static int start(struct agent_process *a, const struct agent_config *config, str
     if (r < 0)
         return r;
 
-    a->peers = peers_new(a->loop, a->peer_tls);
+    a->ssh = ssh_host_new(span_from(config->token->text, config->token->len));
+    a->peers = peers_new(a->loop, a->peer_tls, a->ssh);
     a->api = server_api_new(a->loop, a->identity);
     a->apps = apps_new(a->loop);
     const struct agent_link_options link = {.opener = ws_carrier_opener(a->carrier),
@@ -110,6 +113,7 @@ static void stop(struct agent_process *a)
     for (size_t i = 0; i < ARRAY_LEN(a->signals); i++)
         signal_watch_free(a->signals[i]);
     peers_free(a->peers);
+    ssh_host_free(a->ssh);
     server_api_free(a->api);
     apps_free(a->apps);
     agent_link_free(a->link);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "agent/served.h"
+#include "agent/ssh_host.h"
 #include "api/peer.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@
 struct peers {
     struct loop *loop;
     struct peer_acceptor *acceptor;
+    struct ssh_host *ssh;
     struct list sessions;
     size_t n_sessions;
 };
@@ -90,6 +92,11 @@ static void serve(struct peer_session *s, struct channel_request *rq, enum chann
         listen_server_take(rq);
         return;
     case CHANNEL_SSH:
+        if (!s->peers->ssh)
+            break;
+        serve_ssh(s->peers->loop, rq, s->peers->ssh, &s->grant.forwarding, s->grant.user,
+                  &s->served);
+        return;
     case CHANNEL_PEER:
     case CHANNEL_REQUEST:
         break;
@@ -97,12 +104,24 @@ static void serve(struct peer_session *s, struct channel_request *rq, enum chann
     channel_refuse(rq, DIAL_UNSUPPORTED, NULL);
 }
 
+/* Plain requests of a peer: what an SSH client has to know. */
+static void answer_request(struct peer_session *s, struct channel_request *rq)
+{
+    const struct channel_request_info *info = channel_request_info(rq);
+    if (!s->peers->ssh || !str_eq(info->path, "/ssh"))
+        channel_answer(rq, 404, NULL);
+    else if (!s->grant.ssh)
+        channel_answer(rq, 403, NULL);
+    else
+        ssh_host_answer(s->peers->ssh, rq);
+}
+
 static void channel_requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
 {
     struct peer_session *s = ud;
     const struct channel_request_info *info = channel_request_info(rq);
     if (info->kind == CHANNEL_REQUEST) {
-        channel_answer(rq, 404, NULL);
+        answer_request(s, rq);
         return;
     }
     struct channel_goal goal;
@@ -147,14 +166,18 @@ static void peer_connected(struct tunnel_session *session, const struct id *peer
     log_info("peer connected", LOG_STR("user", grant.user));
 }
 
-static void drop_what_is_forbidden(struct peer_session *s)
+/* `changed`: the policy is not the one that they were started with. */
+static void drop_what_is_forbidden(struct peer_session *s, bool changed)
 {
     struct served *served, *next;
     usec_t now = clock_realtime();
     list_for_each_safe (served, next, &s->served, link) {
         struct err err = ERR_INIT;
-        if (policy_check(&s->grant, &served->goal, now, &err) == DIAL_OK)
+        bool stale = changed && served->policy_fixed;
+        if (!stale && policy_check(&s->grant, &served->goal, now, &err) == DIAL_OK)
             continue;
+        if (stale)
+            err_set(&err, -EACCES, "the workspace's forwarding policy has changed");
         log_info("channel ended", LOG_STR("user", s->grant.user), LOG_STR("reason", err.text));
         served_end(served);
     }
@@ -168,10 +191,11 @@ static void peer_granted(const struct id *peer, const char *json, void *ud)
         struct grant grant;
         if (!id_equal(&s->peer, peer) || grant_parse(json, &grant, NULL) < 0)
             continue;
+        bool changed = !forward_policy_equal(&s->grant.forwarding, &grant.forwarding);
         grant_deinit(&s->grant);
         s->grant = grant;
         watch_expiry(s);
-        drop_what_is_forbidden(s);
+        drop_what_is_forbidden(s, changed);
     }
 }
 
@@ -193,10 +217,11 @@ static int check_grant(const char *json, struct err *err, void *ud)
     return r;
 }
 
-struct peers *peers_new(struct loop *loop, struct tls_context *tls)
+struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_host *ssh)
 {
     struct peers *p = new0(struct peers);
     p->loop = loop;
+    p->ssh = ssh;
     list_init(&p->sessions);
     const struct peer_acceptor_options options = {
         .tls = tls,

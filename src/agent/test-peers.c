@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "agent/server_api.h"
+#include "agent/ssh_host.h"
 #include "api/peer.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -36,6 +37,7 @@ struct scene {
     /* the agent */
     struct tls_identity *agent_key;
     struct tls_context *agent_tls;
+    struct ssh_host *ssh;
     struct peers *peers;
     struct server_api *api;
     struct tunnel_session *agent_session;
@@ -108,7 +110,7 @@ static void peer_ready(struct tunnel_session *session, int result, const struct 
 /* The grant as the server would write it. */
 static char *grant_json(bool local, const char *permit_open)
 {
-    struct api_grant msg = {.grant = {.user = "ada", .expires_at = 0}};
+    struct api_grant msg = {.grant = {.user = "ada", .ssh = true, .expires_at = 0}};
     struct forward_policy *policy = &msg.grant.forwarding;
     msg.grant.user_id = msg.grant.workspace_id = msg.grant.agent_id = id_new();
     forward_policy_init(policy);
@@ -154,7 +156,8 @@ static int set_up(void **state)
     s->peer_key = tls_identity_new();
     assert_int_equal(tls_context_peer(s->agent_key, &s->agent_tls, NULL), 0);
     assert_int_equal(tls_context_peer(s->peer_key, &s->peer_tls, NULL), 0);
-    s->peers = peers_new(s->loop, s->agent_tls);
+    s->ssh = ssh_host_new(SPAN("a token"));
+    s->peers = peers_new(s->loop, s->agent_tls, s->ssh);
     s->api = server_api_new(s->loop, s->agent_key);
 
     struct stream *ends[2];
@@ -176,6 +179,7 @@ static int tear_down(void **state)
     stream_free(s->kept);
     tunnel_session_free(s->session);
     peers_free(s->peers);
+    ssh_host_free(s->ssh);
     server_api_free(s->api);
     tunnel_session_free(s->agent_session);
     server_link_free(s->link);
@@ -305,8 +309,9 @@ static void a_refusal_says_why(void **state)
     assert_null(s->channel);
     open_channel(s, &(struct channel_target){.kind = CHANNEL_UNIX, .path = "/nowhere/at/all"});
     assert_int_equal(s->result, DIAL_NOT_FOUND);
-    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH});
-    assert_int_equal(s->result, DIAL_FORBIDDEN);
+    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = "ssh-rsa AAAA"});
+    assert_int_equal(s->result, DIAL_UNSUPPORTED);
+    assert_non_null(strstr(s->reason, "Ed25519"));
 }
 
 struct udp_scene {
@@ -509,6 +514,73 @@ static void a_replaced_grant_ends_what_it_does_not_allow(void **state)
     listener_close(l);
 }
 
+/* Opens an SSH channel; sshd speaks first (RFC 4253 section 4.2). */
+static void open_ssh(struct scene *s)
+{
+    static const char line[] =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = line});
+    assert_string_equal(s->reason, "");
+    assert_int_equal(s->result, DIAL_OK);
+}
+
+static void ssh_speaks_and_tells_its_key(void **state)
+{
+    struct scene *s = *state;
+    char line[SSH_KEY_LINE_SIZE];
+    struct reading r;
+    s->done = false;
+    tunnel_session_call(s->session, "GET", "/ssh", NULL, call_answered, s);
+    wait_for(s, &s->done);
+    assert_int_equal(s->status, 200);
+    ssh_public_key_line(ssh_key_public(s->ssh->key), line);
+    assert_non_null(strstr(s->body, line));
+    open_ssh(s);
+    assert_int_equal(s->ssh->n_connections, 1);
+    stream_shutdown(s->channel);
+    read_to_end(s, &r);
+    assert_true(span_starts(span_of(r.text), "SSH-2.0-"));
+    stream_free(s->channel);
+    for (int i = 0; i < TURNS_MAX && s->ssh->n_connections; i++)
+        loop_turn(s->loop, true);
+    assert_int_equal(s->ssh->n_connections, 0);
+}
+
+static void a_changed_policy_ends_ssh(void **state)
+{
+    struct scene *s = *state;
+    struct reading r;
+    open_ssh(s);
+    struct stream *channel = s->channel;
+    for (int changed = 0; changed < 2; changed++) {
+        _cleanup_free_ char *grant = grant_json(true, changed ? "db.internal:5432" : NULL);
+        s->done = false;
+        server_link_grant_peer(s->link, &s->peer, grant, call_answered, s);
+        wait_for(s, &s->done);
+        assert_int_equal(s->status, 200);
+        assert_int_equal(s->ssh->n_connections, changed ? 0 : 1);
+    }
+    s->channel = channel;
+    read_to_end(s, &r);
+    assert_int_not_equal(r.result, 0);
+    stream_free(channel);
+}
+
+static void a_policy_that_sshd_cannot_enforce_refuses_ssh(void **state)
+{
+    struct scene *s = *state;
+    _cleanup_free_ char *grant = grant_json(true, "*.corp:443");
+    s->done = false;
+    server_link_grant_peer(s->link, &s->peer, grant, call_answered, s);
+    wait_for(s, &s->done);
+    open_channel(s, &(struct channel_target){
+                        .kind = CHANNEL_SSH,
+                        .ssh_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH"
+                                   "5C9okWi0dh2l9GKJl"});
+    assert_int_equal(s->result, DIAL_FORBIDDEN);
+    assert_non_null(strstr(s->reason, "adit port-forward"));
+}
+
 static void a_withdrawn_peer_loses_its_session(void **state)
 {
     struct scene *s = *state;
@@ -588,6 +660,9 @@ int main(void)
         SCENE(a_closed_listener_frees_its_port),
         SCENE(a_listener_beyond_loopback_is_refused),
         SCENE(a_replaced_grant_ends_what_it_does_not_allow),
+        SCENE(ssh_speaks_and_tells_its_key),
+        SCENE(a_changed_policy_ends_ssh),
+        SCENE(a_policy_that_sshd_cannot_enforce_refuses_ssh),
         SCENE(a_withdrawn_peer_loses_its_session),
         SCENE(a_grant_that_cannot_be_read_is_refused),
         SCENE(info_tells_the_key_and_the_version),

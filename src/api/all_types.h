@@ -37,6 +37,7 @@ static const struct api_type *const all_types[] = {
     &api_agent_info_type,
     &api_grant_type,
     &api_peer_type,
+    &api_ssh_info_type,
     &api_port_type,
     &api_ports_type,
     &api_share_type,

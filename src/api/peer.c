@@ -33,6 +33,12 @@ static const struct api_field peer_fields[] = {
 };
 API_TYPE(api_peer_type, struct api_peer, "Peer", peer_fields);
 
+static const struct api_field ssh_info_fields[] = {
+    API_F_TEXT(struct api_ssh_info, user, "user", text, API_REQ),
+    API_F_TEXT(struct api_ssh_info, host_key, "host_key", text, API_REQ),
+};
+API_TYPE(api_ssh_info_type, struct api_ssh_info, "SshInfo", ssh_info_fields);
+
 static const struct api_field port_fields[] = {
     API_F_NUMBER(struct api_port, port, "port", 1, 65535, API_REQ),
     API_F_TEXT(struct api_port, address, "address", text, API_REQ),

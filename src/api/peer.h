@@ -47,6 +47,15 @@ struct api_port {
 API_MESSAGE(port);
 
 /*
+ * GET /ssh in a peer session: what an SSH client has to know beforehand.
+ */
+struct api_ssh_info {
+    char user[64];      /* the only account that can be logged in to */
+    char host_key[128]; /* as a line of known_hosts without the host: "ssh-ed25519 AAAA..." */
+};
+API_MESSAGE(ssh_info);
+
+/*
  * GET /agents/{id}/relay (WebSocket): the field Adit-Peer-Pin carries the pin of the caller's key,
  * 43 characters of base64url; the answer's Adit-Agent-Pin that of the agent's.
  */

@@ -104,6 +104,7 @@ static const struct {
                            "\"hostname\":\"\"}"},
     {&api_grant_type, GRANT},
     {&api_peer_type, "{\"id\":" ID1 ",\"pin\":" PIN1 ",\"user\":\"anna\",\"grant\":" GRANT "}"},
+    {&api_ssh_info_type, "{\"user\":\"root\",\"host_key\":\"ssh-ed25519 AAAA\"}"},
     {&api_port_type, "{\"port\":80,\"address\":\"::\",\"process\":\"nginx\",\"pid\":null,"
                      "\"speaks\":\"http\"}"},
     {&api_ports_type, "{\"ports\":[{\"port\":65535,\"address\":\"127.0.0.1\",\"process\":\"\","

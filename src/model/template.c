@@ -43,6 +43,14 @@ struct forward_policy forward_policy_copy(const struct forward_policy *policy)
     return copy;
 }
 
+bool forward_policy_equal(const struct forward_policy *a, const struct forward_policy *b)
+{
+    return a->local == b->local && a->remote == b->remote && a->public_listen == b->public_listen &&
+           a->unix_sockets == b->unix_sockets && a->agent_forwarding == b->agent_forwarding &&
+           text_list_equal(&a->permit_open, &b->permit_open) &&
+           text_list_equal(&a->permit_listen, &b->permit_listen);
+}
+
 static char *dup_or_null(const char *s)
 {
     return s ? xstrdup(s) : NULL;

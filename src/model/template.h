@@ -31,6 +31,8 @@ struct forward_policy {
 void forward_policy_init(struct forward_policy *policy);
 void forward_policy_deinit(struct forward_policy *policy);
 struct forward_policy forward_policy_copy(const struct forward_policy *policy);
+/* Whether they are the same, rule by rule. */
+bool forward_policy_equal(const struct forward_policy *a, const struct forward_policy *b);
 
 enum cors_behavior {
     CORS_SIMPLE,   /* the proxy answers for apps of the same owner */

@@ -29,3 +29,13 @@ void text_list_deinit(struct text_list *list)
     free(list->items);
     *list = (struct text_list){0};
 }
+
+bool text_list_equal(const struct text_list *a, const struct text_list *b)
+{
+    if (a->len != b->len)
+        return false;
+    for (size_t i = 0; i < a->len; i++)
+        if (!str_eq(a->items[i], b->items[i]))
+            return false;
+    return true;
+}

@@ -1,5 +1,6 @@
 #pragma once
 /* A list of strings that it owns, with a ceiling given at each addition. */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/span.h"
@@ -13,5 +14,7 @@ struct text_list {
 int text_list_add(struct text_list *list, struct span text, size_t max);
 /* A copy of the whole list. */
 struct text_list text_list_copy(const struct text_list *list);
+/* The same items in the same order. */
+bool text_list_equal(const struct text_list *a, const struct text_list *b);
 /* Frees the strings; the list is empty and usable afterwards. */
 void text_list_deinit(struct text_list *list);

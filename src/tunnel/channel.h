@@ -34,8 +34,9 @@ struct channel_target {
     const char *host; /* TCP, UDP, LISTEN: without brackets */
     uint16_t port;    /* likewise */
     bool tls; /* TCP: the agent speaks TLS to the target; the channel carries what is in it */
-    const char *path; /* UNIX, LISTEN on a Unix socket: its path */
-    struct id id;     /* PEER: the peer's; ACCEPT: the connection's */
+    const char *path;    /* UNIX, LISTEN on a Unix socket: its path */
+    const char *ssh_key; /* SSH: the client's public key, "ssh-ed25519 AAAA..." */
+    struct id id;        /* PEER: the peer's; ACCEPT: the connection's */
 };
 
 /* ---- asking ---- */
@@ -95,6 +96,9 @@ struct channel_request_info {
     const char *body;     /* REQUEST: whole, at most CHANNEL_BODY_MAX bytes; NUL-terminated */
     size_t body_len;
 };
+
+/* The field of an SSH request that carries the client's public key. */
+extern const char channel_ssh_key_field[];
 
 /* Valid until the request is answered or freed. */
 const struct channel_request_info *channel_request_info(const struct channel_request *rq);

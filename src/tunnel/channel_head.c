@@ -13,6 +13,7 @@
 #include "proto/proxy_status.h"
 
 static const char peer_field[] = "adit-peer";
+const char channel_ssh_key_field[] = "adit-ssh-key";
 static const char agent_authority[] = "agent";
 
 static int write_listen(const struct channel_target *target, struct buf *path)
@@ -66,6 +67,8 @@ static bool target_complete(const struct channel_target *t)
         return t->host && t->port && host_kind_of(span_of(t->host)) != HOST_INVALID;
     case CHANNEL_UNIX:
         return t->path != NULL;
+    case CHANNEL_SSH:
+        return t->ssh_key != NULL;
     default:
         return true;
     }
@@ -94,6 +97,9 @@ int channel_head_write(const struct channel_target *target, struct channel_head 
     if (target->kind == CHANNEL_PEER)
         ret->fields[ret->head.n_fields++] =
             (struct h2_field){peer_field, id_format(&target->id, ret->id)};
+    if (target->kind == CHANNEL_SSH)
+        ret->fields[ret->head.n_fields++] =
+            (struct h2_field){channel_ssh_key_field, target->ssh_key};
     return 0;
 }
 

@@ -19,7 +19,7 @@ static void each_kind_of_channel_is_recognised_and_carries_bytes(void **state)
         {{CHANNEL_UDP, "fe80::1", 53}, "udp host=fe80::1 port=53 unix= id=-"},
         {{CHANNEL_UNIX, .path = "/run/a b/x%.sock"},
          "unix host= port=0 unix=/run/a b/x%.sock id=-"},
-        {{CHANNEL_SSH}, "ssh host= port=0 unix= id=-"},
+        {{CHANNEL_SSH, .ssh_key = "ssh-ed25519 AAAA"}, "ssh host= port=0 unix= id=-"},
         {{CHANNEL_PEER, .id = some_id},
          "peer host= port=0 unix= id=ab0102030405060708090a0b0c0d0e0f"},
         {{CHANNEL_LISTEN, "*", 0}, "listen host=* port=0 unix= id=-"},
