@@ -11,14 +11,14 @@ static const struct api_field event_fields[] = {
     API_F_TEXT(struct api_audit_event, event.actor, "actor", text, API_NULL),
     API_F_TEXT(struct api_audit_event, event.workspace, "workspace", text, API_NULL),
     API_F_TEXT(struct api_audit_event, event.agent, "agent", text, API_NULL),
-    API_F_TEXT(struct api_audit_event, event.target, "target", text, API_NULL),
+    API_F_TEXT(struct api_audit_event, event.target, "target", raw, API_NULL),
     API_F_TEXT(struct api_audit_event, event.direction, "direction", audit_direction, API_NULL),
     API_F_TEXT(struct api_audit_event, event.carrier, "path", audit_carrier, API_NULL),
     API_F_NUMBER(struct api_audit_event, event.bytes_in, "bytes_in", 0, LLONG_MAX, API_OPT),
     API_F_NUMBER(struct api_audit_event, event.bytes_out, "bytes_out", 0, LLONG_MAX, API_OPT),
     API_F_NUMBER(struct api_audit_event, duration_ms, "duration_ms", 0, LLONG_MAX, API_OPT),
-    API_F_TEXT(struct api_audit_event, event.result, "result", text, API_NULL),
-    API_F_TEXT(struct api_audit_event, event.ip, "ip", text, API_NULL),
+    API_F_TEXT(struct api_audit_event, event.result, "result", raw, API_NULL),
+    API_F_TEXT(struct api_audit_event, event.ip, "ip", raw, API_NULL),
 };
 API_TYPE(api_audit_event_type, struct api_audit_event, "AuditEvent", event_fields);
 

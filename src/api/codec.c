@@ -48,6 +48,14 @@ static int read_text(const struct api_field *f, struct span text, void *dst, str
 }
 const struct api_codec api_codec_text = {.read = read_text, .write = write_chars, .is_text = true};
 
+static int read_raw(const struct api_field *f, struct span text, void *dst, struct err *err)
+{
+    if (!str_copy_span(dst, f->size, text))
+        return err_set(err, -EINVAL, "is longer than %zu bytes", f->size - 1);
+    return 0;
+}
+const struct api_codec api_codec_raw = {.read = read_raw, .write = write_chars, .is_text = true};
+
 static int read_secret(const struct api_field *f, struct span text, void *dst, struct err *err)
 {
     if (text.len == 0)

@@ -14,6 +14,8 @@ extern const struct api_codec api_codec_email;
 extern const struct api_codec api_codec_text;
 /* Any UTF-8 that fits the member, 1 byte at least. */
 extern const struct api_codec api_codec_secret;
+/* Any UTF-8 that fits the member, control characters among it. */
+extern const struct api_codec api_codec_raw;
 /* A password that keeps the rules of model/password.h. */
 extern const struct api_codec api_codec_new_password;
 extern const struct api_codec api_codec_id;

@@ -51,7 +51,7 @@
 #define EVENT                                                                                      \
     "{\"id\":" ID1 ",\"time\":" TIME ",\"action\":\"forward_close\",\"actor\":\"bob\","            \
     "\"workspace\":\"bob/"                                                                         \
-    "dev\",\"agent\":\"main\",\"target\":\"[::1]:80\",\"direction\":\"local\","                    \
+    "dev\",\"agent\":\"main\",\"target\":\" a\\u0001b \",\"direction\":\"local\","                 \
     "\"path\":\"direct\",\"bytes_in\":9223372036854775807,\"bytes_out\":1,\"duration_ms\":1500,"   \
     "\"result\":\"ok\",\"ip\":\"2001:db8::1\"}"
 #define EVENT2                                                                                     \

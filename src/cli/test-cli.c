@@ -123,6 +123,14 @@ static void wrong_lines_exit_with_2_and_say_why(void **state)
         {"templates push Not_a_name x.yaml", "Not_a_name"},
         {"templates push gpu", "something is missing: adit templates push NAME FILE"},
         {"templates delete gpu", "--yes"},
+        {"audit --since yesterday", "--since: 'yesterday' is not a time such as 2h"},
+        {"audit --until 2026-02-30", "--until: '2026-02-30' is not a time"},
+        {"audit --since 1h --until 2h", "--until must be after --since"},
+        {"audit --user B_", "--user: "},
+        {"audit --workspace dev.main", "names an agent"},
+        {"audit --action frob", "--action: 'frob' is not one of: login"},
+        {"audit --limit 0", "--limit"},
+        {"audit --output xml", "--output: 'xml' is not one of: text json csv"},
     };
     unsetenv("ADIT_URL");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -177,6 +185,7 @@ static void completion_knows_commands_and_options(void **state)
         assert_int_equal(r.code, EXIT_CODE_OK);
         assert_non_null(strstr(r.out, "port-forward"));
         assert_non_null(strstr(r.out, "auto-port"));
+        assert_non_null(strstr(r.out, "forward_close"));
         assert_non_null(strstr(r.out, "reset-password"));
         assert_non_null(strstr(r.out, "wildcard-access-url"));
         run_end(&r);
