@@ -89,6 +89,19 @@ packages_fetch()
     [ "${#missing[@]}" -eq 0 ] || die "still missing after installation: ${missing[*]}"
 }
 
+# npm_ready DIR: whether DIR/node_modules is what DIR/package-lock.json says.
+npm_ready()
+{
+    [ "$(cat "$1/node_modules/.installed" 2>/dev/null)" = "$(sha256sum <"$1/package-lock.json")" ]
+}
+
+# npm_reachable: whether the npm registry answers. A machine may well have a mirror of Debian and
+# nothing else.
+npm_reachable()
+{
+    npm ping --fetch-retries=1 --fetch-timeout=10000 >/dev/null 2>&1 </dev/null
+}
+
 # npm_install DIR: brings DIR/node_modules to what DIR/package-lock.json says. When it is there
 # already, nothing is done and no network is used.
 npm_install()
@@ -98,9 +111,8 @@ npm_install()
 
 npm_fetch()
 {
-    local dir=$1 want stamp=$1/node_modules/.installed
-    want=$(sha256sum <"$dir/package-lock.json")
-    [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || return 0
+    local dir=$1
+    ! npm_ready "$dir" || return 0
     npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --prefer-offline || return 1
-    printf '%s\n' "$want" >"$stamp"
+    sha256sum <"$dir/package-lock.json" >"$dir/node_modules/.installed"
 }
