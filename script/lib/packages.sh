@@ -96,10 +96,10 @@ npm_ready()
 }
 
 # npm_reachable: whether the npm registry answers. A machine may well have a mirror of Debian and
-# nothing else.
+# nothing else. Asks for one of the packages, because not every mirror of npm knows `npm ping`.
 npm_reachable()
 {
-    npm ping --fetch-retries=1 --fetch-timeout=10000 >/dev/null 2>&1 </dev/null
+    npm view picocolors version --fetch-retries=1 --fetch-timeout=10000 >/dev/null 2>&1 </dev/null
 }
 
 # npm_install DIR: brings DIR/node_modules to what DIR/package-lock.json says. When it is there
@@ -113,6 +113,7 @@ npm_fetch()
 {
     local dir=$1
     ! npm_ready "$dir" || return 0
-    npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --prefer-offline || return 1
+    timeout 300 npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund \
+        --prefer-offline || return 1
     sha256sum <"$dir/package-lock.json" >"$dir/node_modules/.installed"
 }
