@@ -21,7 +21,7 @@ packages_test=(
     clang clang-format clang-tidy libclang-rt-14-dev cppcheck universal-ctags
     python3 python3-pytest python3-yaml python3-requests python3-websocket
     # Other people's programs, against which the product is proved.
-    curl netcat-openbsd socat openssh-client nghttp2-client dnsmasq-base
+    curl netcat-openbsd socat openssh-client openssh-server nghttp2-client dnsmasq-base
     jupyter-notebook python3-ipykernel
     mandoc iproute2 procps gdb
 )

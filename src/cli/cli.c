@@ -38,10 +38,13 @@ int cli_failure(struct cli *cli, const struct err *err)
     return EXIT_CODE_FAILURE;
 }
 
-static bool asks_for_help(int argc, char *const *argv)
+/* `c` NULL: not known yet. */
+static bool asks_for_help(const struct command *c, int argc, char *const *argv)
 {
     for (int i = 0; i < argc && !str_eq(argv[i], "--"); i++)
-        if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))
+        if (c && (c->traits & COMMAND_PASSES_ON) && argv[i][0] != '-')
+            return false;
+        else if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))
             return true;
     return false;
 }
@@ -74,7 +77,7 @@ static int check_words(struct cli *cli)
 static int run_command(struct cli *cli, int argc, char *const *argv)
 {
     const struct command *c = cli->command;
-    if (asks_for_help(argc, argv)) {
+    if (asks_for_help(c, argc, argv)) {
         help_print_command(&cli->out, cli->out.out, c, cli->path);
         return EXIT_CODE_OK;
     }
@@ -111,7 +114,7 @@ int cli_run(struct cli *cli, int argc, char *const *argv)
 
     while (table) {
         if (at == argc || argv[at][0] == '-') {
-            bool help = asks_for_help(argc - at, argv + at);
+            bool help = asks_for_help(NULL, argc - at, argv + at);
             if (!cli->command)
                 return cli_usage(cli, "unknown option '%.60s' before a command", argv[at]);
             help_print_command(&cli->out, help ? cli->out.out : cli->out.err, cli->command,

@@ -8,10 +8,11 @@
 struct cli;
 
 enum {
-    COMMAND_API = 1,       /* talks to a deployment: takes --url */
-    COMMAND_OUTPUT = 2,    /* takes --output text|json */
-    COMMAND_WORKSPACE = 4, /* its first argument is a workspace: for completion */
-    COMMAND_COMMAND = 8,   /* its arguments are a command: for completion */
+    COMMAND_API = 1,        /* talks to a deployment: takes --url */
+    COMMAND_OUTPUT = 2,     /* takes --output text|json */
+    COMMAND_WORKSPACE = 4,  /* its first argument is a workspace: for completion */
+    COMMAND_COMMAND = 8,    /* its arguments are a command: for completion */
+    COMMAND_PASSES_ON = 16, /* what follows its first word belongs to another program */
 };
 
 enum { WORDS_ANY = 255 };
@@ -53,5 +54,6 @@ size_t command_option_tables(const struct command *c, const struct option *ret[A
 
 /* The commands' descriptions, one in each cmd_*.c. */
 extern const struct command cmd_server, cmd_agent, cmd_login, cmd_logout, cmd_whoami, cmd_users,
-    cmd_tokens, cmd_create, cmd_list, cmd_show, cmd_delete, cmd_port_forward, cmd_ports, cmd_share,
-    cmd_unshare, cmd_open, cmd_templates, cmd_audit, cmd_version, cmd_completion, cmd_help;
+    cmd_tokens, cmd_create, cmd_list, cmd_show, cmd_delete, cmd_port_forward, cmd_ssh, cmd_ports,
+    cmd_share, cmd_unshare, cmd_open, cmd_templates, cmd_audit, cmd_version, cmd_completion,
+    cmd_help;

@@ -1,0 +1,213 @@
+/*
+ * The session is made once: what stands in the way of it is the answer, because ssh has a person
+ * or a script waiting who will ask again. `code` is set once, by finish().
+ */
+#include "cli/ssh_link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/error.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "cli/agent_carrier.h"
+#include "cli/api_client.h"
+#include "cli/stdio_stream.h"
+#include "io/loop.h"
+#include "io/relay.h"
+#include "io/stream.h"
+#include "io/timer.h"
+#include "io/tls.h"
+#include "tunnel/peer_link.h"
+#include "tunnel/session.h"
+
+static const usec_t reach_limit = 30 * USEC_PER_SEC;
+
+struct ssh_link {
+    struct cli *cli;
+    struct api_client api;
+    struct loop *loop;
+    struct tls_identity *identity;
+    struct tls_context *tls;
+    struct agent_carrier *carrier;
+    struct peer_link *link;
+    struct timer limit;
+    char workspace[WORKSPACE_REF_SIZE];
+    const char *key;           /* carrying: the client's public line */
+    struct api_ssh_info *info; /* asking: where to put it */
+    struct channel_open *opening;
+    struct tunnel_call *call;
+    struct relay *relay;
+    bool done;
+    int code;
+};
+
+static void finish(struct ssh_link *l, int code)
+{
+    if (!l->done)
+        l->code = code;
+    l->done = true;
+    loop_stop(l->loop);
+}
+
+/* `text` does not say of which workspace. */
+static void fail(struct ssh_link *l, int code, const char *text)
+{
+    if (!l->done)
+        output_error(&l->cli->out, "%s: %s", l->workspace, text);
+    finish(l, code);
+}
+
+static void denied(struct ssh_link *l, const char *text)
+{
+    const char *hint = NULL;
+    int code = agent_carrier_exit_code(l->carrier, &hint);
+    output_error(&l->cli->out, "%s", *text ? text : "not allowed");
+    if (hint)
+        output_hint(&l->cli->out, "%s", hint);
+    finish(l, code);
+}
+
+static void relay_done(struct relay *r, int result, void *ud)
+{
+    struct ssh_link *l = ud;
+    l->relay = NULL;
+    finish(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);
+}
+
+static void channel_opened(struct stream *channel, enum dial_result result, const char *reason,
+                           void *ud)
+{
+    struct ssh_link *l = ud;
+    l->opening = NULL;
+    if (result != DIAL_OK) {
+        fail(l, result == DIAL_FORBIDDEN ? EXIT_CODE_NOT_ALLOWED : EXIT_CODE_FAILURE,
+             reason && *reason ? reason : dial_result_text(result));
+        return;
+    }
+    const struct relay_options options = {.done = relay_done, .ud = l};
+    timer_cancel(&l->limit);
+    l->relay = relay_new(stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO), channel, &options);
+}
+
+static void fail_with_answer(struct ssh_link *l, int status, struct span body)
+{
+    struct api_error message;
+    if (status == 403) {
+        fail(l, EXIT_CODE_NOT_ALLOWED, "you may not use SSH there");
+    } else if (api_error_read(body, API_LENIENT, &message, NULL) == 0) {
+        fail(l, EXIT_CODE_FAILURE, message.message);
+        api_error_release(&message);
+    } else {
+        fail(l, EXIT_CODE_FAILURE, "its agent does not serve SSH: update it");
+    }
+}
+
+static void info_came(int status, const char *body, size_t len, void *ud)
+{
+    struct ssh_link *l = ud;
+    l->call = NULL;
+    if (status != 200)
+        fail_with_answer(l, status, span_from(body, len));
+    else if (api_ssh_info_read(span_from(body, len), API_LENIENT, l->info, NULL) < 0)
+        fail(l, EXIT_CODE_FAILURE, "the agent's answer is not understood");
+    else
+        finish(l, EXIT_CODE_OK);
+}
+
+static void session_up(struct ssh_link *l)
+{
+    if (l->info) {
+        l->call =
+            tunnel_session_call(peer_link_session(l->link), "GET", "/ssh", NULL, info_came, l);
+        return;
+    }
+    const struct channel_target target = {.kind = CHANNEL_SSH, .ssh_key = l->key};
+    const struct channel_open_options options = {.opened = channel_opened, .ud = l};
+    l->opening = peer_link_open(l->link, &target, &options);
+}
+
+static void link_changed(struct peer_link *link, const struct link_status *status, void *ud)
+{
+    struct ssh_link *l = ud;
+    const char *reason = status->reason ? status->reason->text : "";
+    switch (status->state) {
+    case LINK_CONNECTED:
+        session_up(l);
+        break;
+    case LINK_WAITING:
+        fail(l, EXIT_CODE_NOT_REACHABLE, *reason ? reason : "the connection was lost");
+        break;
+    case LINK_DENIED:
+        denied(l, reason);
+        break;
+    default:
+        break;
+    }
+}
+
+static void took_too_long(struct timer *t, void *ud)
+{
+    fail(ud, EXIT_CODE_NOT_REACHABLE, "the workspace was not reached within 30 s");
+}
+
+static int start(struct ssh_link *l, const struct workspace_ref *workspace)
+{
+    struct err err = ERR_INIT;
+    struct tls_pin pin;
+    l->identity = tls_identity_new();
+    tls_identity_pin(l->identity, &pin);
+    if (tls_context_peer(l->identity, &l->tls, &err) < 0)
+        return cli_failure(l->cli, &err);
+    l->carrier = agent_carrier_new(&l->api, workspace, &pin);
+    const struct peer_link_options options = {.opener = agent_carrier_opener(l->carrier),
+                                              .tls = l->tls,
+                                              .changed = link_changed,
+                                              .ud = l};
+    l->link = peer_link_new(l->loop, &options);
+    timer_start(&l->limit, reach_limit);
+    return 0;
+}
+
+static void stop(struct ssh_link *l)
+{
+    timer_cancel(&l->limit);
+    tunnel_call_cancel(l->call);
+    channel_open_cancel(l->opening);
+    relay_free(l->relay);
+    peer_link_free(l->link);
+    /* What the link still has to close goes at the end of a turn. */
+    loop_turn(l->loop, false);
+    agent_carrier_free(l->carrier);
+    tls_context_unref(l->tls);
+    tls_identity_free(l->identity);
+}
+
+static int run(struct ssh_link *l, const struct workspace_ref *workspace)
+{
+    int code = api_client_open(&l->api, l->cli);
+    if (code != 0)
+        return code;
+    l->loop = l->api.loop;
+    workspace_ref_format(workspace, l->workspace);
+    timer_init(&l->limit, l->loop, took_too_long, l);
+    l->code = start(l, workspace);
+    if (l->code == 0)
+        loop_run(l->loop);
+    stop(l);
+    api_client_close(&l->api);
+    return l->code;
+}
+
+int ssh_link_ask(struct cli *cli, const struct workspace_ref *workspace, struct api_ssh_info *ret)
+{
+    struct ssh_link l = {.cli = cli, .info = ret};
+    return run(&l, workspace);
+}
+
+int ssh_link_carry(struct cli *cli, const struct workspace_ref *workspace, const char *key)
+{
+    struct ssh_link l = {.cli = cli, .key = key};
+    return run(&l, workspace);
+}
