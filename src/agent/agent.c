@@ -10,6 +10,7 @@
 #include "agent/footprint.h"
 #include "agent/apps.h"
 #include "agent/peers.h"
+#include "agent/records.h"
 #include "agent/server_api.h"
 #include "agent/ssh_host.h"
 #include "base/cleanup.h"
@@ -30,6 +31,7 @@ struct agent_process {
     struct agent_link *link;
     struct ssh_host *ssh;
     struct peers *peers;
+    struct records *records;
     struct server_api *api;
     struct apps *apps;
     struct signal_watch *signals[2];
@@ -96,7 +98,9 @@ static int start(struct agent_process *a, const struct agent_config *config, str
 
     a->ssh = ssh_host_new(span_from(config->token->text, config->token->len));
     a->peers = peers_new(a->loop, a->peer_tls, a->ssh);
-    a->api = server_api_new(a->loop, a->identity);
+    a->records = records_new(a->loop);
+    peers_report_to(a->peers, a->records);
+    a->api = server_api_new(a->loop, a->identity, a->records);
     a->apps = apps_new(a->loop);
     const struct agent_link_options link = {.opener = ws_carrier_opener(a->carrier),
                                             .requested = requested,
@@ -115,6 +119,7 @@ static void stop(struct agent_process *a)
     peers_free(a->peers);
     ssh_host_free(a->ssh);
     server_api_free(a->api);
+    records_free(a->records);
     apps_free(a->apps);
     agent_link_free(a->link);
     ws_carrier_free(a->carrier);

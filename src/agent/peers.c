@@ -22,6 +22,7 @@ struct peers {
     struct loop *loop;
     struct peer_acceptor *acceptor;
     struct ssh_host *ssh;
+    struct records *records; /* NULL: nothing is reported */
     struct list sessions;
     size_t n_sessions;
 };
@@ -34,6 +35,7 @@ struct peer_session {
     struct grant grant;
     struct timer expiry;
     struct list served;
+    struct served_reporter reporter;
 };
 
 static int grant_parse(const char *json, struct grant *ret, struct err *err)
@@ -130,6 +132,8 @@ static void channel_requested(struct tunnel_session *session, struct channel_req
     enum dial_result result = policy_check(&s->grant, &goal, clock_realtime(), &err);
     if (result != DIAL_OK) {
         log_info("channel refused", LOG_STR("user", s->grant.user), LOG_STR("reason", err.text));
+        if (s->reporter.records && goal.kind != CHANNEL_SSH && goal.kind != CHANNEL_PEER)
+            served_refused(&s->reporter, &goal, result);
         channel_refuse(rq, result, err.text);
         return;
     }
@@ -162,6 +166,9 @@ static void peer_connected(struct tunnel_session *session, const struct id *peer
     watch_expiry(s);
     list_append(&p->sessions, &s->link);
     p->n_sessions++;
+    s->reporter = (struct served_reporter){.records = p->records, .peer = *peer};
+    str_copy(s->reporter.user, sizeof(s->reporter.user), grant.user);
+    tunnel_session_set_context(session, p->records ? &s->reporter : NULL);
     tunnel_session_set_owner(session, channel_requested, session_ended, s);
     log_info("peer connected", LOG_STR("user", grant.user));
 }
@@ -233,6 +240,11 @@ struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_h
     };
     p->acceptor = peer_acceptor_new(loop, &options);
     return p;
+}
+
+void peers_report_to(struct peers *p, struct records *records)
+{
+    p->records = records;
 }
 
 struct peer_acceptor *peers_acceptor(struct peers *p)

@@ -10,11 +10,14 @@
 struct loop;
 struct peer_acceptor;
 struct peers;
+struct records;
 struct ssh_host;
 struct tls_context;
 
 /* `tls`: from tls_context_peer(); referenced. `ssh` must outlive the peers; NULL: no SSH. */
 struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_host *ssh);
+/* What is forwarded goes on record there; borrowed. Before the first peer comes. */
+void peers_report_to(struct peers *p, struct records *records);
 /* What announcements and peer channels of the server's session go to. */
 struct peer_acceptor *peers_acceptor(struct peers *p);
 /* Sessions that are open. */

@@ -24,12 +24,14 @@ struct listen_channel {
     struct list *list;
     struct listener *listeners[FAMILIES]; /* the second may be NULL */
     struct listen_server *server;
+    struct tunnel_session *session;
 };
 
 /* A connection that was taken, until both directions have ended. */
 struct joined {
     struct served served;
     struct relay *relay;
+    uint64_t bytes_in, bytes_out; /* of a relay that has ended */
 };
 
 static void joined_free(struct served *s)
@@ -39,9 +41,20 @@ static void joined_free(struct served *s)
     free(j);
 }
 
+static void joined_count(const struct served *s, uint64_t *ret_in, uint64_t *ret_out)
+{
+    const struct joined *j = container_of(s, struct joined, served);
+    *ret_in = j->relay ? relay_bytes_a_to_b(j->relay) : j->bytes_in;
+    *ret_out = j->relay ? relay_bytes_b_to_a(j->relay) : j->bytes_out;
+}
+
 static void joined_done(struct relay *r, int result, void *ud)
 {
     struct joined *j = ud;
+    if (result < 0 && result != -ECONNRESET && result != -EPIPE)
+        j->served.result = err_name(result);
+    j->bytes_in = relay_bytes_a_to_b(r);
+    j->bytes_out = relay_bytes_b_to_a(r);
     j->relay = NULL;
     served_end(&j->served);
 }
@@ -54,6 +67,10 @@ static void connection_taken(struct listen_server *l, struct stream *connection,
     j->served.goal = c->served.goal;
     j->served.goal.kind = CHANNEL_ACCEPT;
     j->served.free = joined_free;
+    j->served.count = joined_count;
+    j->served.bound_port = c->served.bound_port;
+    served_begin(&j->served, c->session);
+    served_opened(&j->served);
     list_append(c->list, &j->served.link);
     const struct relay_options options = {.done = joined_done, .ud = j};
     j->relay = relay_new(channel, connection, &options);
@@ -140,17 +157,23 @@ void serve_listen(struct loop *loop, struct channel_request *rq, struct list *li
     c->loop = loop;
     c->list = list;
     c->served.free = listen_channel_free;
+    c->session = channel_request_session(rq);
     channel_goal_of(channel_request_info(rq), &c->served.goal);
+    served_begin(&c->served, c->session);
     list_append(list, &c->served.link);
 
     struct err err = ERR_INIT;
     int r = open_listeners(c, &err);
     if (r < 0) {
+        c->served.result = dial_result_name(dial_result_from_errno(r));
         channel_refuse(rq, dial_result_from_errno(r), err.text);
         served_end(&c->served);
         return;
     }
     const struct listen_server_options options = {
         .taken = connection_taken, .closed = listen_closed, .ud = c};
-    c->server = listen_server_new(rq, addr_port(listener_addr(c->listeners[0])), &options);
+    uint16_t bound = addr_port(listener_addr(c->listeners[0]));
+    c->server = listen_server_new(rq, bound, &options);
+    c->served.bound_port = bound;
+    served_opened(&c->served);
 }

@@ -24,6 +24,7 @@ struct stream_channel {
     struct stream *handshake;
     struct timer timer; /* bounds the handshake */
     struct relay *relay;
+    uint64_t bytes_in, bytes_out; /* of a relay that has ended */
 };
 
 /*
@@ -43,6 +44,13 @@ static void stream_channel_free(struct served *s)
     tls_context_unref(c->tls);
     relay_free(c->relay);
     free(c);
+}
+
+static void count(const struct served *s, uint64_t *ret_in, uint64_t *ret_out)
+{
+    const struct stream_channel *c = container_of(s, struct stream_channel, served);
+    *ret_in = c->relay ? relay_bytes_a_to_b(c->relay) : c->bytes_in;
+    *ret_out = c->relay ? relay_bytes_b_to_a(c->relay) : c->bytes_out;
 }
 
 static enum dial_result result_of(enum dial_outcome outcome, const struct err *err)
@@ -68,12 +76,17 @@ static enum dial_result result_of(enum dial_outcome outcome, const struct err *e
 static void relay_done(struct relay *r, int result, void *ud)
 {
     struct stream_channel *c = ud;
+    if (result < 0 && result != -ECONNRESET && result != -EPIPE)
+        c->served.result = err_name(result);
+    c->bytes_in = relay_bytes_a_to_b(r);
+    c->bytes_out = relay_bytes_b_to_a(r);
     c->relay = NULL; /* it frees itself behind this call */
     served_end(&c->served);
 }
 
 static void refuse(struct stream_channel *c, enum dial_result result, const char *reason)
 {
+    c->served.result = dial_result_name(result);
     channel_refuse(steal(&c->rq), result, reason);
     served_end(&c->served);
 }
@@ -82,6 +95,7 @@ static void start_relay(struct stream_channel *c, struct stream *target)
 {
     const struct relay_options options = {
         .half_closed_limit = half_closed_limit, .done = relay_done, .ud = c};
+    served_opened(&c->served);
     c->relay = relay_new(channel_accept(steal(&c->rq)), target, &options);
 }
 
@@ -134,6 +148,8 @@ void serve_tls_stream(struct loop *loop, struct channel_request *rq, struct tls_
     c->tls = tls ? tls_context_ref(tls) : NULL;
     timer_init(&c->timer, loop, handshake_too_long, c);
     c->served.free = stream_channel_free;
+    c->served.count = count;
+    served_begin(&c->served, channel_request_session(rq));
     channel_goal_of(channel_request_info(rq), &c->served.goal);
     list_append(list, &c->served.link);
     channel_request_on_cancel(rq, request_cancelled, c);
@@ -147,10 +163,4 @@ void serve_tls_stream(struct loop *loop, struct channel_request *rq, struct tls_
 void serve_stream(struct loop *loop, struct channel_request *rq, struct list *list)
 {
     serve_tls_stream(loop, rq, NULL, list);
-}
-
-void served_end(struct served *s)
-{
-    list_remove(&s->link);
-    s->free(s);
 }

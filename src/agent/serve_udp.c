@@ -36,6 +36,15 @@ static void udp_channel_free(struct served *s)
     free(c);
 }
 
+static void count(const struct served *s, uint64_t *ret_in, uint64_t *ret_out)
+{
+    const struct udp_channel *c = container_of(s, struct udp_channel, served);
+    if (!c->channel)
+        return;
+    *ret_in = datagram_get_stats(c->channel)->received_bytes;
+    *ret_out = datagram_get_stats(c->channel)->sent_bytes;
+}
+
 static void idle_too_long(struct timer *t, void *ud)
 {
     struct udp_channel *c = ud;
@@ -65,6 +74,7 @@ static void channel_ended(struct datagram_channel *d, int reason, void *ud)
 
 static void refuse(struct udp_channel *c, enum dial_result result, const char *details)
 {
+    c->served.result = dial_result_name(result);
     channel_refuse(steal(&c->rq), result, details);
     served_end(&c->served);
 }
@@ -93,6 +103,7 @@ static void target_resolved(int result, const struct addr *addrs, size_t n_addrs
         refuse(c, dial_result_from_errno(r), err.text);
         return;
     }
+    served_opened(&c->served);
     const struct datagram_options options = {
         .received = from_client, .ended = channel_ended, .ud = c};
     c->channel = datagram_new(channel_accept(steal(&c->rq)), &options);
@@ -111,6 +122,8 @@ void serve_udp(struct loop *loop, struct channel_request *rq, struct list *list)
     c->loop = loop;
     c->rq = rq;
     c->served.free = udp_channel_free;
+    c->served.count = count;
+    served_begin(&c->served, channel_request_session(rq));
     channel_goal_of(channel_request_info(rq), &c->served.goal);
     timer_init(&c->idle, loop, idle_too_long, c);
     list_append(list, &c->served.link);

@@ -5,8 +5,12 @@
  */
 #include "agent/policy.h"
 #include "base/list.h"
+#include "model/id.h"
+#include "model/name.h"
+#include "tunnel/session.h"
 
 struct channel_request;
+struct records;
 struct forward_policy;
 struct loop;
 struct served;
@@ -16,11 +20,28 @@ struct tls_context;
 /* Ends it at once and frees it (it has left its list). Also while its request is not answered. */
 typedef void served_free_fn(struct served *s);
 
+/* Bytes from the person into the workspace, and back. */
+typedef void served_count_fn(const struct served *s, uint64_t *ret_in, uint64_t *ret_out);
+
+/* Whose channels are reported, and where to; the context of a peer's session. */
+struct served_reporter {
+    struct records *records;
+    struct id peer;
+    char user[NAME_SIZE];
+};
+
 struct served {
     struct list link; /* in its session's list */
     struct channel_goal goal;
     bool policy_fixed; /* enforces the policy it was started with: ends when that changes */
     served_free_fn *free;
+    /* What is put on record of it, where there is a reporter. */
+    const struct served_reporter *reporter;
+    served_count_fn *count; /* NULL: no bytes */
+    const char *result;     /* how it ended, a word; NULL: in order, or given up before it opened */
+    bool opened;
+    uint16_t bound_port; /* of a listener on any port, once it is known */
+    usec_t began_at;     /* monotonic */
 };
 
 /* Starts serving an allowed request, which is taken over; appends to `list`. */
@@ -37,5 +58,12 @@ void serve_listen(struct loop *loop, struct channel_request *rq, struct list *li
 void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *host,
                const struct forward_policy *policy, const char *user, struct list *list);
 
-/* Takes it out of its list and frees it. */
+/* It began; the session's context is its reporter. */
+void served_begin(struct served *s, struct tunnel_session *session);
+/* Its request was accepted. */
+void served_opened(struct served *s);
+/* A request was refused before anything was served. */
+void served_refused(const struct served_reporter *reporter, const struct channel_goal *goal,
+                    enum dial_result result);
+/* Puts it on record, takes it out of its list and frees it. */
 void served_end(struct served *s);

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "agent/ports.h"
+#include "agent/records.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "io/stream.h"
 #include "io/timer.h"
 #include "io/tls.h"
@@ -21,10 +23,12 @@ enum {
     BODY_MAX_LEN = 1 << 20,
 };
 
+static const char records_path[] = "/events?after=";
 static const usec_t look_interval = USEC_PER_SEC;
 
 struct server_api {
     struct loop *loop;
+    struct records *records;
     struct tls_pin pin;
     struct list streams; /* of GET /events */
     size_t n_streams;
@@ -164,10 +168,23 @@ static void start_events(struct server_api *a, struct channel_request *rq)
     }
 }
 
-struct server_api *server_api_new(struct loop *loop, const struct tls_identity *identity)
+static void answer_records(struct server_api *a, struct channel_request *rq)
+{
+    struct span path = span_of(channel_request_info(rq)->path);
+    struct span number = span_sub(path, sizeof(records_path) - 1, path.len);
+    uint64_t after;
+    if (num_parse(number, 0, INT64_MAX, &after) < 0)
+        channel_answer(rq, 400, NULL);
+    else
+        records_answer(a->records, rq, after);
+}
+
+struct server_api *server_api_new(struct loop *loop, const struct tls_identity *identity,
+                                  struct records *records)
 {
     struct server_api *a = new0(struct server_api);
     a->loop = loop;
+    a->records = records;
     tls_identity_pin(identity, &a->pin);
     list_init(&a->streams);
     timer_init(&a->look, loop, look_again, a);
@@ -186,6 +203,8 @@ void server_api_handle(struct server_api *a, struct channel_request *rq)
         answer_info(a, rq);
     } else if (str_eq(info->path, "/ports")) {
         answer_ports(rq);
+    } else if (span_starts(span_of(info->path), records_path)) {
+        answer_records(a, rq);
     } else if (str_eq(info->path, "/events")) {
         start_events(a, rq);
     } else {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "agent/records.h"
 #include "agent/server_api.h"
 #include "agent/ssh_host.h"
 #include "api/peer.h"
@@ -40,6 +41,7 @@ struct scene {
     struct ssh_host *ssh;
     struct peers *peers;
     struct server_api *api;
+    struct records *records;
     struct tunnel_session *agent_session;
     /* the server and, through it, the peer */
     struct server_link *link;
@@ -158,7 +160,9 @@ static int set_up(void **state)
     assert_int_equal(tls_context_peer(s->peer_key, &s->peer_tls, NULL), 0);
     s->ssh = ssh_host_new(SPAN("a token"));
     s->peers = peers_new(s->loop, s->agent_tls, s->ssh);
-    s->api = server_api_new(s->loop, s->agent_key);
+    s->records = records_new(s->loop);
+    peers_report_to(s->peers, s->records);
+    s->api = server_api_new(s->loop, s->agent_key, s->records);
 
     struct stream *ends[2];
     stream_pair(s->loop, PAIR_CAPACITY, ends);
@@ -181,6 +185,7 @@ static int tear_down(void **state)
     peers_free(s->peers);
     ssh_host_free(s->ssh);
     server_api_free(s->api);
+    records_free(s->records);
     tunnel_session_free(s->agent_session);
     server_link_free(s->link);
     tls_context_unref(s->agent_tls);
@@ -649,9 +654,25 @@ static void other_paths_and_methods_are_refused(void **state)
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* ---- records ---- */
+
+static void beyond_its_room_the_oldest_records_are_dropped(void **state)
+{
+    struct loop *loop = loop_new();
+    struct records *records = records_new(loop);
+    struct audit_event event = {.action = AUDIT_FORWARD_CLOSE, .result = "ok"};
+    struct id peer = id_new();
+    for (int i = 0; i < RECORDS_MAX + 5; i++)
+        records_add(records, &peer, &event);
+    assert_int_equal(records_count(records), RECORDS_MAX);
+    records_free(records);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(beyond_its_room_the_oldest_records_are_dropped),
         SCENE(a_tcp_channel_carries_bytes_and_the_end),
         SCENE(a_unix_channel_reaches_a_socket_file),
         SCENE(a_refusal_says_why),

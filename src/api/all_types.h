@@ -49,4 +49,5 @@ static const struct api_type *const all_types[] = {
     &api_apps_type,
     &api_audit_event_type,
     &api_audit_type,
+    &api_agent_record_type,
 };

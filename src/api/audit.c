@@ -28,3 +28,11 @@ static const struct api_field audit_fields[] = {
     API_F_TEXT(struct api_audit, next, "next", text, API_NULL),
 };
 API_TYPE(api_audit_type, struct api_audit, "Audit", audit_fields);
+
+static const struct api_field record_fields[] = {
+    API_F_NUMBER(struct api_agent_record, seq, "seq", 1, LLONG_MAX, API_REQ),
+    API_F_NUMBER(struct api_agent_record, dropped, "dropped", 0, LLONG_MAX, API_ABSENT),
+    API_F_TEXT(struct api_agent_record, peer, "peer", id, API_REQ),
+    API_F_OBJECT(struct api_agent_record, event, "event", api_audit_event_type, API_REQ),
+};
+API_TYPE(api_agent_record_type, struct api_agent_record, "AgentRecord", record_fields);

@@ -15,6 +15,15 @@ struct api_audit_event {
 };
 API_MESSAGE(audit_event);
 
+/* One line of an agent's GET /events?after=N. */
+struct api_agent_record {
+    uint64_t seq;
+    uint64_t dropped; /* records that were lost before this one, for want of room */
+    struct id peer;   /* of the peer session */
+    struct api_audit_event event;
+};
+API_MESSAGE(agent_record);
+
 /* GET /audit, newest first */
 struct api_audit {
     struct api_audit_event *events;

@@ -125,6 +125,7 @@ static const struct {
     {&api_app_type, APP},
     {&api_apps_type, "{\"apps\":[" APP "]}"},
     {&api_audit_event_type, EVENT},
+    {&api_agent_record_type, "{\"seq\":7,\"dropped\":2,\"peer\":" ID1 ",\"event\":" EVENT "}"},
     {&api_audit_type, "{\"events\":[],\"next\":null}"},
     {&api_audit_type, "{\"events\":[" EVENT "," EVENT2 "],\"next\":\"17\"}"},
 };

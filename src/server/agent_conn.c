@@ -19,6 +19,7 @@
 #include "http/ws_stream.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "server/agent_records.h"
 #include "server/agent_request.h"
 #include "server/client_ip.h"
 #include "server/instance.h"
@@ -47,6 +48,9 @@ struct agent_conn {
     usec_t connected_at; /* since 1970 UTC */
     struct server_link *link;
     struct tunnel_call *info;
+    struct agent_records *records;
+    struct id owner_id;
+    char owner[NAME_SIZE];
     struct tls_pin pin;
     struct list requests;
 };
@@ -93,6 +97,7 @@ static void end(struct agent_conn *a, const char *reason)
 
     set_state(a, AGENT_ENDED);
     agent_requests_fail(&a->requests);
+    a->records = agent_records_free(a->records);
     if (was == AGENT_READY)
         leave(a, reason);
     if (a->info)
@@ -164,6 +169,16 @@ static void on_stored(void *ud, int r)
         log_error("an agent's connection was not stored", LOG_STR("reason", store_result_text(r)));
 }
 
+static void fetch_records(struct agent_conn *a)
+{
+    struct agent_records_of of = {.link_id = a->link_id, .owner_id = a->owner_id};
+
+    str_copy(of.owner, sizeof(of.owner), a->owner);
+    str_copy(of.workspace, sizeof(of.workspace), a->workspace);
+    str_copy(of.agent, sizeof(of.agent), a->name);
+    a->records = agent_records_new(a->w, server_link_session(a->link), &of);
+}
+
 static void on_info(int status, const char *body, size_t len, void *ud)
 {
     struct agent_conn *a = ud;
@@ -193,6 +208,7 @@ static void on_info(int status, const char *body, size_t len, void *ud)
     w->requests++;
     store_agent_connected(w->server->store, w->loop, a->agent_id, &stored, on_stored, w);
     record(a, AUDIT_AGENT_CONNECT, "ok");
+    fetch_records(a);
 }
 
 /* ---- start ---- */
@@ -226,6 +242,8 @@ void agent_conn_start(struct server_worker *w, struct exchange *x, const struct 
     a->link_id = registry_next_link_id(w->server->registry);
     a->agent_id = agent->id;
     a->workspace_id = ws->id;
+    a->owner_id = ws->owner_id;
+    str_copy(a->owner, sizeof(a->owner), ws->owner_name);
     str_copy(a->name, sizeof(a->name), agent->name);
     snprintf(a->workspace, sizeof(a->workspace), "%s/%s", ws->owner_name, ws->name);
     client_ip_of(exchange_peer(x), &x->headers, &w->server->config->trusted_proxies, a->ip);
@@ -258,6 +276,11 @@ struct server_link *agent_conn_link(struct agent_conn *a)
 const struct tls_pin *agent_conn_pin(const struct agent_conn *a)
 {
     return &a->pin;
+}
+
+struct agent_records *agent_conn_records(struct agent_conn *a)
+{
+    return a->records;
 }
 
 struct list *agent_conn_requests(struct agent_conn *a)
@@ -301,8 +324,10 @@ void agent_conns_drain(struct server_worker *w)
     struct agent_conn *a;
 
     while ((a = map_next(w->agents, &it)))
-        if (a->link)
+        if (a->link) {
+            a->records = agent_records_free(a->records);
             tunnel_session_drain(server_link_session(a->link));
+        }
 }
 
 void agent_conns_close(struct server_worker *w)

@@ -9,6 +9,7 @@
 #include "web/web.h"
 
 struct agent_conn;
+struct agent_records;
 struct agent_request;
 struct exchange;
 struct server_link;
@@ -22,6 +23,8 @@ void agent_conn_start(struct server_worker *w, struct exchange *x, const struct 
 struct agent_conn *agent_conn_find(struct server_worker *w, uint64_t link_id);
 struct server_link *agent_conn_link(struct agent_conn *a);
 const struct tls_pin *agent_conn_pin(const struct agent_conn *a);
+/* NULL: none are fetched. */
+struct agent_records *agent_conn_records(struct agent_conn *a);
 /* Requests under way on it, to be told when it ends (agent_request.h). */
 struct list *agent_conn_requests(struct agent_conn *a);
 

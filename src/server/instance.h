@@ -22,6 +22,7 @@ struct key_ring;
 struct listener;
 struct loop;
 struct map;
+struct peer_people;
 struct server;
 struct store;
 struct tls_context;
@@ -40,10 +41,11 @@ struct server_worker {
     struct list conns;           /* struct conn: HTTP connections */
     struct map *agents;          /* link id: struct agent_conn */
     struct list relays;          /* struct relay_session */
-    unsigned requests;           /* of agent_request.c, asked for here and not answered */
-    struct timer tick;           /* every second */
-    usec_t seen_at;              /* monotonic: when presence was last refreshed */
-    uint64_t bytes_done;         /* of relays that have ended */
+    struct peer_people *people;
+    unsigned requests;   /* of agent_request.c, asked for here and not answered */
+    struct timer tick;   /* every second */
+    usec_t seen_at;      /* monotonic: when presence was last refreshed */
+    uint64_t bytes_done; /* of relays that have ended */
     bool draining;
     bool closed;
     struct worker_metrics metrics;

@@ -27,6 +27,7 @@
 #include "io/relay.h"
 #include "io/stream.h"
 #include "server/agent_conn.h"
+#include "server/agent_records.h"
 #include "server/conn.h"
 #include "server/instance.h"
 #include "store/template.h"
@@ -198,6 +199,7 @@ static void on_upgraded(struct stream *person, int result, void *ud)
     METRIC_ADD(&s->w->metrics, relays_opened, 1);
     METRIC_ADD(&s->w->metrics, relays, 1);
     record(s, AUDIT_PEER_OPEN, "ok");
+    peer_people_add(s->w->people, &s->peer_id, &s->who, s->ip);
 }
 
 /* ---- open ---- */

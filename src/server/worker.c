@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "io/worker.h"
 #include "server/agent_conn.h"
+#include "server/agent_records.h"
 #include "server/agent_request.h"
 #include "server/client_ip.h"
 #include "server/conn.h"
@@ -237,6 +238,7 @@ static void on_started(struct loop *loop, void *ud)
     list_init(&w->conns);
     list_init(&w->relays);
     w->agents = map_new();
+    w->people = peer_people_new();
     w->web = web_new(&(struct web_options){.loop = loop,
                                            .auth = s->auth,
                                            .access_url = s->access_url,
@@ -328,6 +330,7 @@ void server_worker_stop(struct server_worker *w)
 {
     w->thread = worker_stop(w->thread, on_stopping, w);
     w->agents = map_free(w->agents);
+    w->people = peer_people_free(w->people);
     free(w->listeners);
     w->listeners = NULL;
 }

@@ -1,6 +1,9 @@
 """The audit record as `adit audit` shows it."""
 import csv
 import io
+import socket
+
+import pytest
 
 from harness import net
 from harness.wait import until
@@ -45,5 +48,74 @@ def test_the_record_is_a_table_or_csv(person):
 def test_the_newest_come_first_and_a_limit_is_told(workspace):
     few = workspace.owner.run("audit", "--limit", "1", "-o", "json")
     assert len(few.json()) == 1 and "there is more" in few.err
-    times = [each["time"] for each in events(workspace.owner)]
+    times = [each["time"] for each in events(workspace.owner, "--action", "workspace_create")]
     assert times == sorted(times, reverse=True)
+
+
+# ---- forwards ----
+
+def ended(person, workspace, target, action="forward_close"):
+    """The newest record about this target, once it is there."""
+    def look():
+        return [each for each in events(person, "--action", action, "--workspace", workspace.name)
+                if each["target"] == target]
+    return until(look, f"{action} {target} is on record")[0]
+
+
+def test_forwards_of_each_kind_are_on_record(workspace, forward, tcp_echo, udp_echo):
+    owner = workspace.owner
+    tcp, udp = net.free_port(), net.free_port(socket.SOCK_DGRAM)
+    running = forward("--tcp", f"{tcp}:{tcp_echo.port}", "--udp", f"{udp}:{udp_echo.port}",
+                      "-R", f"0:localhost:{tcp_echo.port}")
+    assert net.exchange((HOST, tcp), b"six bytes?") == b"six bytes?"
+    into = ended(owner, workspace, f"127.0.0.1:{tcp_echo.port}")
+    assert (into["actor"], into["direction"], into["path"]) == (owner.name, "local", "relay")
+    assert (into["bytes_in"], into["bytes_out"], into["result"]) == (10, 10, "ok")
+    assert into["agent"] == "main" and into["ip"] and 0 <= into["duration_ms"] < 60_000
+
+    assert net.udp_exchange(udp, b"datagram") == b"datagram"
+    there = running.ports[-1]
+    assert net.exchange((HOST, there), b"from there") == b"from there"
+    running.stop()
+    datagrams = ended(owner, workspace, f"127.0.0.1:{udp_echo.port}/udp")
+    assert (datagrams["bytes_in"], datagrams["bytes_out"]) == (8, 8)
+    assert datagrams["actor"] == owner.name and datagrams["duration_ms"] > 0
+
+    out = ended(owner, workspace, f"localhost:{there}")
+    assert (out["direction"], out["bytes_in"], out["bytes_out"]) == ("remote", 10, 10)
+    for action in ("listen_open", "listen_close"):
+        listener = ended(owner, workspace, f"localhost:{there}", action)
+        assert (listener["direction"], listener["result"]) == ("remote", "ok")
+
+
+def test_a_refused_forward_is_on_record(own_deployment, tcp_echo):
+    own_deployment.admin.run("templates", "push", "default", "-",
+                             stdin='forwarding:\n  permit_open: ["localhost:1"]\n')
+    workspace = own_deployment.workspace()
+    running = workspace.owner.forward(workspace.name, "--tcp",
+                                      f"{net.free_port()}:{tcp_echo.port}")
+    with pytest.raises(ConnectionResetError):
+        net.exchange((HOST, running.ports[0]), b"")
+    refused = ended(workspace.owner, workspace, f"127.0.0.1:{tcp_echo.port}")
+    assert (refused["result"], refused["actor"]) == ("forbidden", "admin")
+    assert (refused["bytes_in"], refused["bytes_out"]) == (0, 0)
+    running.stop()
+
+
+def test_what_ends_while_the_server_is_away_is_on_record_once(own_deployment, tcp_echo):
+    workspace = own_deployment.workspace()
+    running = workspace.owner.forward(workspace.name, "--tcp",
+                                      f"{net.free_port()}:{tcp_echo.port}")
+    with socket.create_connection((HOST, running.ports[0]), timeout=20) as open_one:
+        open_one.sendall(b"before")
+        assert open_one.recv(6) == b"before"
+        own_deployment.crash()
+        workspace.agent.wait_line("server away")
+        own_deployment.start()
+    target = f"127.0.0.1:{tcp_echo.port}"
+    record = ended(workspace.owner, workspace, target)
+    assert (record["actor"], record["bytes_in"], record["bytes_out"]) == ("admin", 6, 6)
+    own_deployment.restart()
+    workspace.wait_connected()
+    assert [each["target"] for each in events(workspace.owner)].count(target) == 1
+    running.stop()

@@ -1,0 +1,194 @@
+/*
+ * A ring of records and at most one reader. The reader's answer is held open while there is
+ * nothing to say; then all that came within a moment goes out as one batch and the body ends. The
+ * server stores the batch before it asks again, so that asking is the acknowledgement.
+ *
+ * Numbers start at the time of the start, so that those of an agent that was started before are
+ * smaller and acknowledge nothing of this one.
+ */
+#include "agent/records.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/audit.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "io/timer.h"
+#include "tunnel/channel.h"
+
+enum { BATCH_MAX = 200, BATCH_MAX_LEN = 1 << 20 };
+
+static const usec_t batch_delay = 50 * USEC_PER_MSEC;
+
+struct kept {
+    uint64_t seq;
+    struct id peer;
+    struct audit_event event;
+};
+
+struct records {
+    struct kept **ring; /* RECORDS_MAX places */
+    size_t head, n;     /* the oldest, and how many */
+    uint64_t next_seq;
+    uint64_t dropped; /* since the last record that the server took */
+    struct stream *reader;
+    uint64_t reader_after;
+    bool answered; /* the reader's batch is made; `unsent` goes out, then the end */
+    struct buf unsent;
+    struct timer delay;
+};
+
+static struct kept **place(struct records *r, size_t i)
+{
+    return &r->ring[(r->head + i) % RECORDS_MAX];
+}
+
+static void drop_oldest(struct records *r)
+{
+    free(*place(r, 0));
+    r->head = (r->head + 1) % RECORDS_MAX;
+    r->n--;
+}
+
+/* ---- the reader ---- */
+
+static void reader_end(struct records *r)
+{
+    timer_cancel(&r->delay);
+    r->reader = stream_free(r->reader);
+    buf_clear(&r->unsent);
+    r->answered = false;
+}
+
+static void reader_flush(struct records *r)
+{
+    while (r->unsent.len > 0) {
+        ssize_t n = stream_send_bytes(r->reader, buf_data(&r->unsent), r->unsent.len);
+        if (n == -EAGAIN)
+            break;
+        if (n < 0) {
+            reader_end(r);
+            return;
+        }
+        buf_consume(&r->unsent, (size_t)n);
+    }
+    if (r->answered && r->unsent.len == 0)
+        stream_shutdown(r->reader);
+    stream_want(r->reader, STREAM_READ | (r->unsent.len ? STREAM_WRITE : 0));
+}
+
+static void reader_ready(struct stream *s, unsigned events, void *ud)
+{
+    struct records *r = ud;
+    char ignored[256];
+    if (events & STREAM_READ) {
+        /* The server has nothing to say here: its end means that it has the answer, or has gone. */
+        ssize_t n = stream_recv(s, ignored, sizeof(ignored));
+        if (n == 0 || (n < 0 && n != -EAGAIN)) {
+            reader_end(r);
+            return;
+        }
+    }
+    reader_flush(r);
+}
+
+static int write_line(struct records *r, const struct kept *k, struct buf *out)
+{
+    struct api_agent_record msg = {
+        .seq = k->seq,
+        .dropped = r->dropped,
+        .peer = k->peer,
+        .event = {.event = k->event, .duration_ms = (uint64_t)(k->event.duration / USEC_PER_MSEC)},
+    };
+    size_t before = out->len;
+    if (api_agent_record_write(&msg, out) < 0 || buf_append_byte(out, '\n') < 0) {
+        out->len = before;
+        return -1;
+    }
+    return 0;
+}
+
+static void answer(struct timer *t, void *ud)
+{
+    struct records *r = ud;
+    size_t in_batch = 0;
+    for (size_t i = 0; i < r->n && in_batch < BATCH_MAX; i++) {
+        const struct kept *k = *place(r, i);
+        if (k->seq <= r->reader_after)
+            continue;
+        if (write_line(r, k, &r->unsent) < 0)
+            break;
+        in_batch++;
+    }
+    r->answered = true;
+    reader_flush(r);
+}
+
+static void answer_soon(struct records *r)
+{
+    if (r->reader && !r->answered && r->n > 0 && !timer_pending(&r->delay))
+        timer_start(&r->delay, batch_delay);
+}
+
+void records_answer(struct records *r, struct channel_request *rq, uint64_t after)
+{
+    if (after >= r->next_seq)
+        after = 0;
+    while (r->n > 0 && (*place(r, 0))->seq <= after) {
+        drop_oldest(r);
+        r->dropped = 0;
+    }
+    reader_end(r);
+    r->reader_after = after;
+    r->reader = channel_accept_body(rq, "application/jsonl");
+    stream_set_ready(r->reader, reader_ready, r);
+    stream_want(r->reader, STREAM_READ);
+    answer_soon(r);
+}
+
+/* ---- the ring ---- */
+
+void records_add(struct records *r, const struct id *peer, const struct audit_event *event)
+{
+    struct kept *k = new0(struct kept);
+    if (r->n == RECORDS_MAX) {
+        drop_oldest(r);
+        r->dropped++;
+    }
+    *k = (struct kept){.seq = r->next_seq++, .peer = *peer, .event = *event};
+    k->event.id = id_new();
+    k->event.time = clock_realtime();
+    *place(r, r->n++) = k;
+    answer_soon(r);
+}
+
+size_t records_count(const struct records *r)
+{
+    return r->n;
+}
+
+struct records *records_new(struct loop *loop)
+{
+    struct records *r = new0(struct records);
+    r->ring = xcalloc(RECORDS_MAX, sizeof(struct kept *));
+    r->next_seq = (uint64_t)clock_realtime();
+    buf_init(&r->unsent, BATCH_MAX_LEN);
+    timer_init(&r->delay, loop, answer, r);
+    return r;
+}
+
+struct records *records_free(struct records *r)
+{
+    if (!r)
+        return NULL;
+    reader_end(r);
+    while (r->n > 0)
+        drop_oldest(r);
+    buf_deinit(&r->unsent);
+    free(r->ring);
+    free(r);
+    return NULL;
+}
