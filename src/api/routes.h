@@ -46,10 +46,12 @@ enum api_auth {
       "rotateAgentToken")                                                                          \
     X(AGENT_PORTS, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/ports", USER,            \
       "listPorts")                                                                                 \
+    X(AGENT_APPS, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/apps", USER,              \
+      "listAgentApps")                                                                             \
     X(SHARES, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/shares", USER, "listShares")  \
-    X(SHARE_SET, "PUT", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{port}", USER,      \
+    X(SHARE_SET, "PUT", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{target}", USER,    \
       "putShare")                                                                                  \
-    X(SHARE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{port}",      \
+    X(SHARE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{target}",    \
       USER, "deleteShare")                                                                         \
     X(AUDIT, "GET", "/audit", USER, "listAudit")                                                   \
     X(AGENT_CONNECT, "GET", "/agent/connect", AGENT, "connectAgent")                               \

@@ -2,28 +2,29 @@
 /* Messages about what a person opens in the browser: shares, open ports, apps. */
 #include "api/peer.h"
 #include "api/type.h"
-#include "model/port_share.h"
+#include "model/share.h"
 #include "model/template.h"
 
-/* A port share; all zeros: none. */
+/* The share of a port or an app; all zeros: none. */
 struct api_share {
-    struct port_share share;
-    char *url; /* NULL: the deployment has no wildcard URL */
+    struct share share;
+    bool missing; /* the template has the app no longer: nobody gets in by this share */
+    char *url;    /* NULL: the deployment has no wildcard URL, or the app is missing */
 };
 API_MESSAGE(share);
 
 /* GET …/agents/{agent}/shares */
 struct api_shares {
-    enum share_level max_level; /* that the workspace's template allows */
+    enum share_level max_level; /* of ports, that the workspace's template allows */
     struct api_share *shares;
     size_t n_shares;
 };
 API_MESSAGE(shares);
 
-/* PUT …/agents/{agent}/shares/{port} */
+/* PUT …/agents/{agent}/shares/{target} */
 struct api_share_put {
     enum share_level level;
-    enum share_protocol protocol; /* absent: http */
+    enum share_protocol protocol; /* of a port; absent: http */
     struct text_list users;       /* with SHARE_USERS */
     uint64_t expires_in;          /* seconds; 0: never */
 };
@@ -53,12 +54,14 @@ struct api_app {
     char *icon;
     char *url; /* where a browser opens it; NULL: the deployment has no wildcard URL */
     bool subdomain;
-    enum share_level share;
+    enum share_level share; /* the effective one */
     int order;
+    /* The workspace's own, over the template's; with `missing` the app is nothing but that. */
+    struct api_share own;
 };
 API_MESSAGE(app);
 
-/* GET …/{workspace}/apps */
+/* GET …/{workspace}/apps, GET …/agents/{agent}/apps */
 struct api_apps {
     struct api_app *apps;
     size_t n_apps;

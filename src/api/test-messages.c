@@ -42,11 +42,14 @@
     "{\"user_id\":" ID1 ",\"user\":\"anna\",\"workspace_id\":" ID2 ",\"agent_id\":" ID1 ","        \
     "\"forwarding\":" FORWARDING ",\"ssh\":true,\"expires_at\":" TIME "}"
 #define SHARE                                                                                      \
-    "{\"port\":8080,\"level\":\"users\",\"protocol\":\"https\",\"users\":[\"bob\"],"               \
-    "\"expires_at\":" TIME ",\"url\":\"https://8080--dev--anna.apps.test/\"}"
+    "{\"port\":8080,\"slug\":null,\"level\":\"users\",\"protocol\":\"https\",\"users\":[\"bob\"]," \
+    "\"expires_at\":" TIME ",\"missing\":false,\"url\":\"https://8080--dev--anna.apps.test/\"}"
+#define APP_SHARE                                                                                  \
+    "{\"port\":null,\"slug\":\"lab\",\"level\":\"public\",\"protocol\":\"http\",\"users\":[],"     \
+    "\"expires_at\":null,\"missing\":true,\"url\":null}"
 #define APP                                                                                        \
     "{\"slug\":\"lab\",\"agent\":\"main\",\"display_name\":\"Lab\",\"icon\":null,\"url\":null,"    \
-    "\"subdomain\":true,\"share\":\"public\",\"order\":-1}"
+    "\"subdomain\":true,\"share\":\"public\",\"order\":-1,\"own\":" APP_SHARE "}"
 
 #define EVENT                                                                                      \
     "{\"id\":" ID1 ",\"time\":" TIME ",\"action\":\"forward_close\",\"actor\":\"bob\","            \

@@ -31,7 +31,7 @@ enum right_action {
     RIGHT_AGENT_TOKEN, /* replace an agent's token */
     RIGHT_FORWARD,     /* open a peer session */
     RIGHT_SSH,
-    RIGHT_SHARE, /* set and end port shares */
+    RIGHT_SHARE, /* set and end shares of ports and apps */
     RIGHT_APP,   /* open an app or a port in the browser */
     RIGHT_ACTION_COUNT
 };

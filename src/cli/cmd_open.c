@@ -92,13 +92,15 @@ static int app_url(struct api_client *c, const struct target *t, char **ret)
     int code = api_client_workspace_path(c, &t->ref, &base);
     if (code != 0)
         return code;
-    _cleanup_free_ char *path = xasprintf("%s/apps", base);
+    _cleanup_free_ char *path = t->ref.agent[0] ? xasprintf("%s/agents/%s/apps", base, t->ref.agent)
+                                                : xasprintf("%s/apps", base);
     code = api_client_call_typed(c, "GET", path, NULL, NULL, &api_apps_type, &apps);
     if (code != 0)
         return code;
     const struct api_app *found = NULL;
     for (size_t i = 0; i < apps.n_apps && !found; i++)
-        found = str_eq(apps.apps[i].slug, t->slug) ? &apps.apps[i] : NULL;
+        if (str_eq(apps.apps[i].slug, t->slug) && !apps.apps[i].own.missing)
+            found = &apps.apps[i];
     code = EXIT_CODE_FAILURE;
     if (!found) {
         print_unknown_app(c->cli, t, &apps);

@@ -1,6 +1,7 @@
 #include "api/share.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "cli/apps_table.h"
 #include "cli/share_text.h"
 #include "cli/table.h"
 #include "cli/target.h"
@@ -42,6 +43,21 @@ static void print_json(struct cli *cli, const struct api_shared_ports *ports)
     json_decref(value);
 }
 
+/* What people read has the apps, too; scripts have them from `adit show`. */
+static int print_apps(struct api_client *c, const struct target_agent *at)
+{
+    struct api_apps apps;
+    _cleanup_free_ char *path = xasprintf("%s/apps", at->path);
+    int code = api_client_call_typed(c, "GET", path, NULL, NULL, &api_apps_type, &apps);
+    if (code != 0)
+        return code;
+    if (apps.n_apps > 0)
+        output_line(&c->cli->out, "%s", "");
+    apps_table_print(&apps, &c->cli->out);
+    api_apps_release(&apps);
+    return 0;
+}
+
 static int run(struct cli *cli)
 {
     struct api_client client;
@@ -58,14 +74,16 @@ static int run(struct cli *cli)
         _cleanup_free_ char *path = xasprintf("%s/ports", at.path);
         code =
             api_client_call_typed(&client, "GET", path, NULL, NULL, &api_shared_ports_type, &ports);
-        target_agent_deinit(&at);
         if (code == 0) {
             if (cli->out.json)
                 print_json(cli, &ports);
             else
                 print_table(cli, &ports);
             api_shared_ports_release(&ports);
+            if (!cli->out.json)
+                code = print_apps(&client, &at);
         }
+        target_agent_deinit(&at);
     }
     api_client_close(&client);
     return code;
@@ -74,10 +92,11 @@ static int run(struct cli *cli)
 const struct command cmd_ports = {
     .name = "ports",
     .words = "[OWNER/]WORKSPACE[.AGENT]",
-    .summary = "List the open and the shared ports of a workspace",
+    .summary = "List the open and the shared ports of a workspace, and its apps",
     .about = "The agent looks which TCP ports are open, which process has them, and whether they "
              "speak HTTP or TLS. Each has a URL, which opens for you alone until the port is "
-             "shared: 'adit share'.",
+             "shared: 'adit share'. The apps of the template come behind them; with --output json "
+             "they are in 'adit show'.",
     .examples = "adit ports dev\nadit ports dev --output json",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 1,

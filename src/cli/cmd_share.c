@@ -9,20 +9,18 @@
 
 enum { EXPIRES_MAX_SEC = 366 * 86400 };
 
-/* The share of an app is its template's. */
-static int refuse_slug(struct cli *cli, const struct target *t)
+/* ".../shares/8080", ".../shares/lab" */
+static char *share_path(const struct target_agent *at, const struct target *t)
 {
-    output_error(&cli->out, "'%s' is an app: how it is shared stands in the workspace's template",
-                 t->slug);
-    output_hint(&cli->out, "share the port behind it: adit %s %s PORT", cli->path,
-                cli->args.words[0]);
-    return EXIT_CODE_USAGE;
+    return t->port ? xasprintf("%s/shares/%u", at->path, t->port)
+                   : xasprintf("%s/shares/%s", at->path, t->slug);
 }
 
-static int parse(struct cli *cli, struct target *ret)
+/* "Port 8080 of dev", "App lab of dev" */
+static char *target_text(const struct target *t)
 {
-    int code = target_parse(cli, ret);
-    return code == 0 && !ret->port ? refuse_slug(cli, ret) : code;
+    return t->port ? xasprintf("Port %u of %s", t->port, t->ref.workspace)
+                   : xasprintf("App %s of %s", t->slug, t->ref.workspace);
 }
 
 /* ---- share ---- */
@@ -43,7 +41,7 @@ static const struct option share_options[] = {
      .kind = OPTION_VALUE,
      .value = "PROTOCOL",
      .choices = "http|https",
-     .help = "What the app behind the port speaks. Default: http, or https for PORTs."},
+     .help = "What is behind the port speaks this. Default: http, or https for PORTs."},
     {.name = "expires",
      .kind = OPTION_VALUE,
      .value = "TIME",
@@ -62,8 +60,8 @@ static int add_people(struct cli *cli, const char *value, struct text_list *user
             err_wrap(&err, "--with");
             return cli_usage_error(cli, &err);
         }
-        if (text_list_add(users, span_of(name), PORT_SHARE_USERS_MAX) < 0)
-            return cli_usage(cli, "--with: %d people at most", PORT_SHARE_USERS_MAX);
+        if (text_list_add(users, span_of(name), SHARE_USERS_MAX) < 0)
+            return cli_usage(cli, "--with: %d people at most", SHARE_USERS_MAX);
     }
     return 0;
 }
@@ -96,6 +94,8 @@ static int read_request(struct cli *cli, const struct target *t, struct api_shar
         return cli_usage(cli, "--level users needs the people: --with NAME");
     if (ret->level != SHARE_USERS && ret->users.len > 0)
         return cli_usage(cli, "--with goes with --level users only");
+    if (protocol && !t->port)
+        return cli_usage(cli, "--protocol goes with a port: the template says it of an app");
     ret->protocol = t->https ? SHARE_HTTPS : SHARE_HTTP;
     if (protocol)
         share_protocol_parse(span_of(protocol), &ret->protocol);
@@ -121,7 +121,8 @@ static void report(struct cli *cli, const struct api_share *s, const struct targ
     share_text_expiry(&s->share, clock_realtime(), &text);
     _cleanup_free_ char *people = output_printable(buf_cstr(&text));
     _cleanup_free_ char *url = output_printable(s->url);
-    output_line(&cli->out, "Port %u of %s is open to %s.", s->share.port, t->ref.workspace, people);
+    _cleanup_free_ char *what = target_text(t);
+    output_line(&cli->out, "%s is open to %s.", what, people);
     if (s->url)
         output_line(&cli->out, "%s", url);
     else
@@ -137,13 +138,13 @@ static int run_share(struct cli *cli)
     struct target_agent at;
     struct api_share share;
     struct api_share_put request = {.level = SHARE_OWNER};
-    int code = parse(cli, &t);
+    int code = target_parse(cli, &t);
     if (code == 0)
         code = read_request(cli, &t, &request);
     if (code == 0 && (code = api_client_open(&client, cli)) == 0) {
         code = target_agent_find(&client, &t.ref, &at);
         if (code == 0) {
-            _cleanup_free_ char *path = xasprintf("%s/shares/%u", at.path, t.port);
+            _cleanup_free_ char *path = share_path(&at, &t);
             code = api_client_call_typed(&client, "PUT", path, &api_share_put_type, &request,
                                          &api_share_type, &share);
             target_agent_deinit(&at);
@@ -160,14 +161,15 @@ static int run_share(struct cli *cli)
 
 const struct command cmd_share = {
     .name = "share",
-    .words = "[OWNER/]WORKSPACE[.AGENT] PORT[s]",
-    .summary = "Let other people open a port of your workspace in the browser",
-    .about = "Without a share, a port's URL opens for you alone. A share holds until its time is "
-             "over or 'adit unshare' ends it; giving it again replaces it.\n"
-             "The workspace's template says how far ports may be shared. Whoever loses the right "
-             "loses at once what they have open. How an app of the template is shared stands in "
-             "the template.",
+    .words = "[OWNER/]WORKSPACE[.AGENT] PORT[s]|APP",
+    .summary = "Let other people open a port or an app of your workspace in the browser",
+    .about = "Without a share, a port's URL opens for you alone, and an app as the template says; "
+             "a share may open it to more people or to fewer. It holds until its time is over or "
+             "'adit unshare' ends it; giving it again replaces it.\n"
+             "The workspace's template says how far ports and apps may be shared. Whoever loses "
+             "the right loses at once what they have open.",
     .examples = "adit share dev 8080 --with anna,bob\n"
+                "adit share dev lab --level users --with anna\n"
                 "adit share dev 3000 --level authenticated --expires 2h\n"
                 "adit share dev 8443s --level public    # the app speaks HTTPS",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
@@ -185,23 +187,30 @@ static int run_unshare(struct cli *cli)
     struct api_client client;
     struct target t;
     struct target_agent at;
-    int code = parse(cli, &t);
+    int code = target_parse(cli, &t);
     if (code == 0)
         code = api_client_open(&client, cli);
     if (code != 0)
         return code;
     code = target_agent_find(&client, &t.ref, &at);
     if (code == 0) {
-        _cleanup_free_ char *path = xasprintf("%s/shares/%u", at.path, t.port);
+        _cleanup_free_ char *path = share_path(&at, &t);
         code = api_client_call(&client, "DELETE", path, NULL, NULL, &body);
         target_agent_deinit(&at);
     }
     if (code == 0 && cli->out.json) {
-        json_t *result = json_pack("{s:s, s:i}", "workspace", t.ref.workspace, "port", t.port);
+        json_t *result = json_pack("{s:s}", "workspace", t.ref.workspace);
+        if (t.port)
+            json_object_set_new(result, "port", json_integer(t.port));
+        else
+            json_object_set_new(result, "slug", json_string(t.slug));
         output_json(&cli->out, result);
         json_decref(result);
     } else if (code == 0) {
-        output_line(&cli->out, "Port %u of %s is not shared any more.", t.port, t.ref.workspace);
+        _cleanup_free_ char *what = target_text(&t);
+        output_line(
+            &cli->out,
+            t.port ? "%s is not shared any more." : "%s is open as its template says again.", what);
     }
     api_client_close(&client);
     return code;
@@ -209,10 +218,11 @@ static int run_unshare(struct cli *cli)
 
 const struct command cmd_unshare = {
     .name = "unshare",
-    .words = "[OWNER/]WORKSPACE[.AGENT] PORT",
-    .summary = "End the share of a port",
-    .about = "The port opens for you alone again. What others have open ends at once.",
-    .examples = "adit unshare dev 8080",
+    .words = "[OWNER/]WORKSPACE[.AGENT] PORT|APP",
+    .summary = "End the share of a port or an app",
+    .about = "A port opens for you alone again, an app as the template says. What others have open "
+             "ends at once.",
+    .examples = "adit unshare dev 8080\nadit unshare dev lab",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 2,
     .max_words = 2,

@@ -1,3 +1,6 @@
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "cli/apps_table.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/workspace_view.h"
@@ -34,19 +37,48 @@ static void print_text(struct output *out, const json_t *w)
     table_free(t);
 }
 
+static void print(struct output *out, json_t *workspace, const struct api_apps *apps)
+{
+    if (!out->json) {
+        print_text(out, workspace);
+        if (apps->n_apps > 0)
+            output_line(out, "%s", "");
+        apps_table_print(apps, out);
+        return;
+    }
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(API_JSON_MAX_LEN);
+    if (api_apps_write(apps, &text) < 0)
+        return;
+    json_t *value = json_loadb((const char *)buf_data(&text), text.len, 0, NULL);
+    json_object_set(workspace, "apps", json_object_get(value, "apps"));
+    json_decref(value);
+    output_json(out, workspace);
+}
+
+static int get_apps(struct api_client *c, const struct workspace_ref *ref, struct api_apps *ret)
+{
+    _cleanup_free_ char *base = NULL;
+    int code = api_client_workspace_path(c, ref, &base);
+    if (code != 0)
+        return code;
+    _cleanup_free_ char *path = xasprintf("%s/apps", base);
+    return api_client_call_typed(c, "GET", path, NULL, NULL, &api_apps_type, ret);
+}
+
 static int run(struct cli *cli)
 {
     struct api_client client;
     struct workspace_ref ref;
+    struct api_apps apps;
     json_t *workspace = NULL;
     int code = api_client_open(&client, cli);
     if (code != 0)
         return code;
     code = workspace_view_get(&client, cli->args.words[0], &ref, &workspace);
-    if (code == 0 && cli->out.json)
-        output_json(&cli->out, workspace);
-    else if (code == 0)
-        print_text(&cli->out, workspace);
+    if (code == 0 && (code = get_apps(&client, &ref, &apps)) == 0) {
+        print(&cli->out, workspace, &apps);
+        api_apps_release(&apps);
+    }
     json_decref(workspace);
     api_client_close(&client);
     return code;
@@ -55,7 +87,7 @@ static int run(struct cli *cli)
 const struct command cmd_show = {
     .name = "show",
     .words = "[OWNER/]WORKSPACE",
-    .summary = "Show a workspace and its agents",
+    .summary = "Show a workspace with its agents and apps",
     .examples = "adit show dev\nadit show anna/dev --output json",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 1,

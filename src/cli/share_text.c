@@ -1,6 +1,6 @@
 #include "cli/share_text.h"
 
-void share_text_people(const struct port_share *share, struct buf *dst)
+void share_text_people(const struct share *share, struct buf *dst)
 {
     static const char *const words[] = {
         [SHARE_OWNER] = "its owner only",
@@ -20,7 +20,7 @@ void share_text_people(const struct port_share *share, struct buf *dst)
                         share->users.items[i]);
 }
 
-void share_text_expiry(const struct port_share *share, usec_t now, struct buf *dst)
+void share_text_expiry(const struct share *share, usec_t now, struct buf *dst)
 {
     long long sec = (share->expires_at - now + USEC_PER_SEC - 1) / USEC_PER_SEC;
     if (share->expires_at == 0)
@@ -33,4 +33,17 @@ void share_text_expiry(const struct port_share *share, usec_t now, struct buf *d
         buf_appendf(dst, ", for another %lld h", (sec + 1800) / 3600);
     else
         buf_appendf(dst, ", for another %lld days", (sec + 43200) / 86400);
+}
+
+void share_text_app(const struct api_app *app, usec_t now, struct buf *dst)
+{
+    /* What counts is the effective level; the people are those of the share. */
+    struct share shown = app->own.share;
+    if (app->own.missing) {
+        buf_append_str(dst, "(not in the template)");
+        return;
+    }
+    shown.level = app->share;
+    share_text_people(&shown, dst);
+    share_text_expiry(&app->own.share, now, dst);
 }

@@ -27,7 +27,7 @@ static void who_may_open_a_port_is_told_in_words(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         _cleanup_(buf_deinit) struct buf text = BUF_INIT(1000);
-        struct port_share share = {.level = rows[i].level};
+        struct share share = {.level = rows[i].level};
         struct span rest = span_of(rows[i].users), name;
         while (rows[i].users && span_split(&rest, ' ', &name))
             text_list_add(&share.users, name, 10);
@@ -51,13 +51,40 @@ static void when_a_share_ends_is_told_in_words(void **state)
     usec_t now = 1000 * USEC_PER_SEC;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         _cleanup_(buf_deinit) struct buf text = BUF_INIT(1000);
-        struct port_share share = {.expires_at = now + rows[i].sec * USEC_PER_SEC};
+        struct share share = {.expires_at = now + rows[i].sec * USEC_PER_SEC};
         share_text_expiry(&share, now, &text);
         assert_string_equal(buf_cstr(&text), rows[i].expected);
     }
     _cleanup_(buf_deinit) struct buf text = BUF_INIT(1000);
-    share_text_expiry(&(struct port_share){.expires_at = 0}, now, &text);
+    share_text_expiry(&(struct share){.expires_at = 0}, now, &text);
     assert_string_equal(buf_cstr(&text), "");
+}
+
+static void an_app_is_open_to_its_effective_level(void **state)
+{
+    static const struct {
+        enum share_level effective, own;
+        bool missing;
+        usec_t expires_at;
+        const char *expected;
+    } rows[] = {
+        {SHARE_OWNER, 0, false, 0, "its owner only"},
+        {SHARE_USERS, SHARE_USERS, false, 0, "anna"},
+        {SHARE_AUTHENTICATED, SHARE_PUBLIC, false, 60 * USEC_PER_SEC,
+         "everyone who can log in, for another 60 s"},
+        {SHARE_OWNER, SHARE_PUBLIC, true, 60 * USEC_PER_SEC, "(not in the template)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(buf_deinit) struct buf text = BUF_INIT(1000);
+        struct api_app app = {.share = rows[i].effective, .own.missing = rows[i].missing};
+        app.own.share.level = rows[i].own;
+        app.own.share.expires_at = rows[i].expires_at;
+        if (rows[i].own == SHARE_USERS)
+            text_list_add(&app.own.share.users, SPAN("anna"), 10);
+        share_text_app(&app, 0, &text);
+        assert_string_equal(buf_cstr(&text), rows[i].expected);
+        share_deinit(&app.own.share);
+    }
 }
 
 /* Columns of each line, and the number of lines; fails when lines differ in width. */
@@ -114,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_may_open_a_port_is_told_in_words),
         cmocka_unit_test(when_a_share_ends_is_told_in_words),
+        cmocka_unit_test(an_app_is_open_to_its_effective_level),
         cmocka_unit_test(a_code_is_square_with_a_light_margin),
         cmocka_unit_test(too_long_a_text_has_no_code),
     };

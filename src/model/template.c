@@ -110,3 +110,16 @@ int template_add_app(struct template *t, const struct app *app)
     t->apps[t->n_apps++] = *app;
     return 0;
 }
+
+const struct app *template_find_app(const struct template *t, const char *slug)
+{
+    for (size_t i = 0; i < t->n_apps; i++)
+        if (str_eq(t->apps[i].slug, slug))
+            return &t->apps[i];
+    return NULL;
+}
+
+enum share_level template_max_app_share(const struct template *t, const struct app *app)
+{
+    return app->share > t->max_port_share_level ? app->share : t->max_port_share_level;
+}

@@ -84,5 +84,9 @@ void template_init(struct template *t);
 void template_deinit(struct template *t);
 /* A copy that owns its own strings. */
 struct template template_copy(const struct template *t);
+/* The app of that slug; NULL: there is none. Borrowed. */
+const struct app *template_find_app(const struct template *t, const char *slug);
+/* How far the owner of a workspace may share this app: as it is anyhow, or as ports may be. */
+enum share_level template_max_app_share(const struct template *t, const struct app *app);
 /* Takes over `app`, whose strings it owns from there on. 0, or -ENOBUFS: there are too many. */
 int template_add_app(struct template *t, const struct app *app);

@@ -1,3 +1,4 @@
+#include "base/cleanup.h"
 #include "model/audit.h"
 #include "model/id.h"
 #include "model/role.h"
@@ -70,6 +71,41 @@ static void share_levels_are_ordered(void **state)
     assert_true(SHARE_AUTHENTICATED < SHARE_PUBLIC);
 }
 
+static void what_is_shared_is_a_port_or_a_slug(void **state)
+{
+    static const struct {
+        const char *text, *target; /* NULL: neither */
+        uint16_t port;
+    } rows[] = {
+        {"8080", "8080", 8080}, {"65535", "65535", 65535}, {"lab", "lab", 0},
+        {"Lab", "lab", 0},      {"7zip", "7zip", 0},       {"65536", NULL, 0},
+        {"0", NULL, 0},         {"8080s", NULL, 0},        {"a--b", NULL, 0},
+        {"", NULL, 0},          {"8080 ", NULL, 0},        {"-", NULL, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct share share = {.slug = "old"};
+        char target[SHARE_TARGET_SIZE];
+        int r = share_set_target(&share, span_of(rows[i].text));
+        share_target(&share, target);
+        assert_int_equal(r, rows[i].target ? 0 : -EINVAL);
+        assert_string_equal(target, rows[i].target ? rows[i].target : "old");
+        assert_int_equal(share.port, rows[i].port);
+    }
+}
+
+static void an_app_may_be_shared_as_far_as_ports_or_as_it_is(void **state)
+{
+    struct template t = {.max_port_share_level = SHARE_USERS};
+    struct app app = {.slug = "lab", .share = SHARE_OWNER};
+    assert_int_equal(template_max_app_share(&t, &app), SHARE_USERS);
+    app.share = SHARE_PUBLIC;
+    assert_int_equal(template_max_app_share(&t, &app), SHARE_PUBLIC);
+    t.apps = &app;
+    t.n_apps = 1;
+    assert_ptr_equal(template_find_app(&t, "lab"), &app);
+    assert_null(template_find_app(&t, "la"));
+}
+
 static void a_token_expires_at_its_time(void **state)
 {
     struct token token = {.expires_at = 1000};
@@ -98,6 +134,8 @@ int main(void)
         cmocka_unit_test(two_ids_differ),
         cmocka_unit_test(every_value_has_a_name_of_its_own),
         cmocka_unit_test(share_levels_are_ordered),
+        cmocka_unit_test(what_is_shared_is_a_port_or_a_slug),
+        cmocka_unit_test(an_app_may_be_shared_as_far_as_ports_or_as_it_is),
         cmocka_unit_test(a_token_expires_at_its_time),
         cmocka_unit_test(a_new_alias_is_valid),
     };

@@ -82,8 +82,9 @@ struct app_request {
     struct identity who;
     struct workspace ws;
     struct agent agent;
-    enum share_level max_level; /* of ports, by the template */
-    usec_t now;                 /* 1970 UTC, at the start */
+    enum share_level max_level;     /* of a share, by the template */
+    enum share_level default_level; /* without a share */
+    usec_t now;                     /* 1970 UTC, at the start */
 
     /* OPEN and later (transfer.c) */
     uint64_t agent_link;

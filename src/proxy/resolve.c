@@ -87,7 +87,7 @@ static void missing(struct app_request *q)
 
 /* ---- app or share ---- */
 
-static bool is_named(const struct port_share *share, const char *user)
+static bool is_named(const struct share *share, const char *user)
 {
     for (size_t i = 0; *user && i < share->users.len; i++)
         if (str_eq(share->users.items[i], user))
@@ -95,23 +95,33 @@ static bool is_named(const struct port_share *share, const char *user)
     return false;
 }
 
-static void on_share(void *ud, int r, const struct port_share *share)
+static void on_share(void *ud, int r, const struct share *share)
 {
     struct app_request *q = ud;
-    bool counts = r == STORE_OK && (share->expires_at == 0 || q->now < share->expires_at);
+    bool counts = r == STORE_OK && share_counts(share, q->now);
     if (r < 0) {
         request_store_failed(q, r);
         return;
     }
     if (!counts) {
-        decide(q, true, SHARE_OWNER, false);
+        decide(q, true, q->default_level, false);
         return;
     }
-    if (share->protocol == SHARE_HTTPS)
+    if (share->port && share->protocol == SHARE_HTTPS)
         q->ticket.tls = true;
     q->ticket.right_ends_at = share->expires_at;
     decide(q, true, share->level < q->max_level ? share->level : q->max_level,
            is_named(share, q->who.user));
+}
+
+/* The port or app by the template is there; it counts unless the owner has said something else. */
+static void step_share(struct app_request *q, enum share_level default_level,
+                       enum share_level max_level)
+{
+    q->default_level = default_level;
+    q->max_level = max_level;
+    store_share_get(store_of(q), q->proxy->o.loop, q->agent.id, q->ticket.subject.target, on_share,
+                    q);
 }
 
 static void step_port(struct app_request *q, const struct template *policy)
@@ -121,8 +131,7 @@ static void step_port(struct app_request *q, const struct template *policy)
     t->tls = q->addr.app.https;
     str_copy(t->host, sizeof(t->host), "localhost");
     snprintf(t->subject.target, sizeof(t->subject.target), "%u", t->port);
-    q->max_level = policy->max_port_share_level;
-    store_share_get(store_of(q), q->proxy->o.loop, q->agent.id, t->port, on_share, q);
+    step_share(q, SHARE_OWNER, policy->max_port_share_level);
 }
 
 /* Where the app is, as the template says. False: its URL cannot be used. */
@@ -147,18 +156,13 @@ static bool read_url(const char *text, struct ticket *t)
 
 static void step_app(struct app_request *q, const struct template *policy)
 {
-    for (size_t i = 0; i < policy->n_apps; i++) {
-        const struct app *app = &policy->apps[i];
-        if (!str_eq(app->slug, q->addr.app.slug))
-            continue;
-        str_copy(q->ticket.subject.target, sizeof(q->ticket.subject.target), app->slug);
-        if (read_url(app->url, &q->ticket))
-            decide(q, true, app->share, false);
-        else
-            missing(q);
+    const struct app *app = template_find_app(policy, q->addr.app.slug);
+    if (!app || !read_url(app->url, &q->ticket)) {
+        missing(q);
         return;
     }
-    missing(q);
+    str_copy(q->ticket.subject.target, sizeof(q->ticket.subject.target), app->slug);
+    step_share(q, app->share, template_max_app_share(policy, app));
 }
 
 static void on_template(void *ud, int r, const struct store_template *stored)

@@ -55,6 +55,67 @@ static void apps_are_open_by_host_as_the_template_says(void **state)
     }
 }
 
+/* The share over the template: in both directions, up to the wider of the template's levels. */
+static void an_apps_share_counts_in_place_of_the_template(void **state)
+{
+    struct scene *s = *state;
+    for (enum share_level max = SHARE_OWNER; max <= SHARE_PUBLIC; max++)
+        for (enum share_level of_app = SHARE_OWNER; of_app <= SHARE_PUBLIC; of_app++) {
+            enum share_level most = of_app > max ? of_app : max;
+            put_template(s, max, of_app, CORS_SIMPLE);
+            for (enum share_level level = SHARE_OWNER; level <= SHARE_PUBLIC; level++) {
+                enum share_level cut = level < most ? level : most;
+                share_app(s, level);
+                for (enum person p = 0; p < N_PEOPLE; p++) {
+                    unsigned wanted = expected(cut, p, true);
+                    if (p == NAMED && cut == SHARE_USERS && level != SHARE_USERS)
+                        wanted = 404;
+                    if (ask(s, "GET", APP_HOST, "/x", credential(s, p)) != wanted)
+                        fail_msg("max %s app %s share %s %s: %u", share_level_name(max),
+                                 share_level_name(of_app), share_level_name(level), names[p],
+                                 s->status);
+                }
+            }
+            unshare_app(s);
+            assert_int_equal(ask(s, "GET", APP_HOST, "/x", ""), of_app == SHARE_PUBLIC ? 200 : 303);
+        }
+}
+
+static void an_apps_share_ends_at_its_time_and_with_the_app(void **state)
+{
+    struct scene *s = *state;
+    put_template(s, SHARE_PUBLIC, SHARE_OWNER, CORS_SIMPLE);
+    set_share(s, (struct share){.slug = "lab", .level = SHARE_PUBLIC, .expires_at = 1});
+    assert_int_equal(ask(s, "GET", APP_HOST, "/x", ""), 303);
+    /* A share is of one app: neither of a port nor of an app that the template does not have. */
+    set_share(s, (struct share){.slug = "lab", .level = SHARE_PUBLIC});
+    set_share(s, (struct share){.slug = "gone", .level = SHARE_PUBLIC});
+    assert_int_equal(ask(s, "GET", APP_HOST, "/x", ""), 200);
+    assert_int_equal(ask(s, "GET", PORT_HOST, "/", ""), 303);
+    assert_int_equal(ask(s, "GET", "gone--dev--ada.apps.test", "/", ""), 303);
+    assert_int_equal(ask(s, "GET", "gone--dev--ada.apps.test", "/", credential(s, OTHER)), 404);
+    assert_int_equal(ask(s, "GET", "gone--dev--ada.apps.test", "/", credential(s, OWNER)), 404);
+}
+
+static void a_ticket_for_an_app_is_withdrawn_by_its_slug(void **state)
+{
+    struct scene *s = *state;
+    char line[5200];
+    put_template(s, SHARE_PUBLIC, SHARE_OWNER, CORS_SIMPLE);
+    share_app(s, SHARE_USERS);
+    assert_int_equal(ask(s, "GET", APP_HOST, "/x", credential(s, NAMED)), 200);
+    snprintf(line, sizeof(line), "%s", ticket_of(s));
+    share_app(s, SHARE_USERS); /* what was left to be written is behind it */
+    share_app(s, SHARE_USERS);
+    uint64_t before = store_calls(s);
+    assert_int_equal(ask(s, "GET", APP_HOST, "/x", line), 200);
+    assert_int_equal(store_calls(s), before);
+    withdrawal_log_add(s->log, &(struct withdrawal){.agent_id = s->agent.id, .target = "8888"});
+    assert_int_equal(ask(s, "GET", APP_HOST, "/x", line), 200);
+    withdrawal_log_add(s->log, &(struct withdrawal){.agent_id = s->agent.id, .target = "lab"});
+    assert_int_equal(ask(s, "GET", APP_HOST, "/x", line), 303);
+}
+
 static void path_apps_obey_their_switches(void **state)
 {
     struct scene *s = *state;
@@ -73,6 +134,14 @@ static void path_apps_obey_their_switches(void **state)
                     fail_msg("set %u %s %s: %u", set, share_level_name(level), names[p], s->status);
             }
         }
+        put_template(s, SHARE_PUBLIC, SHARE_OWNER, CORS_SIMPLE);
+        for (enum share_level level = SHARE_OWNER; level <= SHARE_PUBLIC; level++) {
+            share_app(s, level);
+            for (enum person p = 0; p < N_PEOPLE; p++)
+                assert_int_equal(ask(s, "GET", "adit.test", APP_PATH, credential(s, p)),
+                                 expected(set & 1 ? level : SHARE_OWNER, p, set & 2));
+        }
+        unshare_app(s);
     }
     s->options.path_apps = false;
     open_proxy(s);
@@ -288,6 +357,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(ports_are_open_to_those_they_are_shared_with),
         TEST(apps_are_open_by_host_as_the_template_says),
+        TEST(an_apps_share_counts_in_place_of_the_template),
+        TEST(an_apps_share_ends_at_its_time_and_with_the_app),
+        TEST(a_ticket_for_an_app_is_withdrawn_by_its_slug),
         TEST(path_apps_obey_their_switches),
         TEST(what_is_missing_looks_like_what_is_not_shared),
         TEST(strangers_are_led_to_the_log_in),

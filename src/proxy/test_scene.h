@@ -117,7 +117,7 @@ static inline void on_template(void *ud, int r, const struct store_template *t)
     s->r = r;
 }
 
-static inline void on_share(void *ud, int r, const struct port_share *share)
+static inline void on_share(void *ud, int r, const struct share *share)
 {
     struct scene *s = ud;
     s->done = true;
@@ -165,14 +165,38 @@ static inline void put_template(struct scene *s, enum share_level max, enum shar
     buf_deinit(&json);
 }
 
-static inline void share_port(struct scene *s, enum share_level level)
+static inline void set_share(struct scene *s, struct share share)
 {
-    struct port_share share = {.agent_id = s->agent.id, .port = 8080, .level = level};
-    if (level == SHARE_USERS)
+    share.agent_id = s->agent.id;
+    if (share.level == SHARE_USERS)
         text_list_add(&share.users, span_of(names[NAMED]), 8);
     store_share_set(s->store, s->loop, &share, on_share, s);
     wait_done(s);
     text_list_deinit(&share.users);
+}
+
+static inline void share_port(struct scene *s, enum share_level level)
+{
+    set_share(s, (struct share){.port = 8080, .level = level});
+}
+
+static inline void share_app(struct scene *s, enum share_level level)
+{
+    set_share(s, (struct share){.slug = "lab", .level = level});
+}
+
+static inline void on_generation(void *ud, int r, int64_t generation)
+{
+    struct scene *s = ud;
+    s->done = true;
+    s->r = r;
+    s->generation = generation;
+}
+
+static inline void unshare_app(struct scene *s)
+{
+    store_share_delete(s->store, s->loop, s->agent.id, "lab", on_generation, s);
+    wait_done(s);
 }
 
 static inline uint64_t store_calls(struct scene *s)

@@ -72,7 +72,6 @@ struct store_args {
     const void *record; /* the operation's own struct, copied */
     size_t n;           /* records */
     usec_t now;
-    uint16_t port;
     struct store_page page;
 };
 

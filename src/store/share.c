@@ -22,14 +22,15 @@ static void deliver_generations(struct store_op *op)
     ((store_generations_fn *)op->fn)(op->ud, op->result, op->out.rows, op->result ? 0 : op->out.n);
 }
 
-struct store_op *store_share_set(struct store *s, struct loop *loop, const struct port_share *share,
+struct store_op *store_share_set(struct store *s, struct loop *loop, const struct share *share,
                                  store_share_fn *fn, void *ud)
 {
     struct store_op *op =
         store_op_new(s, loop, STORE_OP_SHARE_SET, deliver_share, (void (*)(void))fn, ud);
-    struct port_share *copy = store_op_dup(op, share, sizeof(*share));
+    struct share *copy = store_op_dup(op, share, sizeof(*share));
     char **users =
         store_op_dup(op, share->users.items, share->users.len * sizeof(*share->users.items));
+    char target[SHARE_TARGET_SIZE];
     if (copy && users) {
         for (size_t i = 0; i < share->users.len; i++)
             users[i] = (char *)store_op_str(op, share->users.items[i]);
@@ -37,27 +38,28 @@ struct store_op *store_share_set(struct store *s, struct loop *loop, const struc
     }
     op->in.record = copy;
     op->in.id = share->agent_id;
-    op->in.port = share->port;
+    share_target(share, target);
+    op->in.name = store_op_str(op, target);
     return store_op_submit(op);
 }
 
 struct store_op *store_share_delete(struct store *s, struct loop *loop, struct id agent_id,
-                                    uint16_t port, store_generation_fn *fn, void *ud)
+                                    const char *target, store_generation_fn *fn, void *ud)
 {
     struct store_op *op =
         store_op_new(s, loop, STORE_OP_SHARE_DELETE, deliver_generation, (void (*)(void))fn, ud);
     op->in.id = agent_id;
-    op->in.port = port;
+    op->in.name = store_op_str(op, target);
     return store_op_submit(op);
 }
 
 struct store_op *store_share_get(struct store *s, struct loop *loop, struct id agent_id,
-                                 uint16_t port, store_share_fn *fn, void *ud)
+                                 const char *target, store_share_fn *fn, void *ud)
 {
     struct store_op *op =
         store_op_new(s, loop, STORE_OP_SHARE_GET, deliver_share, (void (*)(void))fn, ud);
     op->in.id = agent_id;
-    op->in.port = port;
+    op->in.name = store_op_str(op, target);
     return store_op_submit(op);
 }
 

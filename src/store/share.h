@@ -1,13 +1,11 @@
 #pragma once
 /*
- * Port shares and share generations. A generation belongs to a target of an agent (a port as
- * "8080", an app as its slug), starts at 0 while nothing was ever changed, and only grows.
- * The contract that all operations share is in store/store.h.
+ * Shares of ports and apps, and share generations. Both belong to a target of an agent (a port as
+ * "8080", an app as its slug: share_target()). A generation starts at 0 while nothing was ever
+ * changed, and only grows. The contract that all operations share is in store/store.h.
  */
-#include "model/port_share.h"
+#include "model/share.h"
 #include "store/store.h"
-
-enum { SHARE_TARGET_SIZE = 40 };
 
 struct share_generation {
     struct id agent_id;
@@ -15,8 +13,8 @@ struct share_generation {
     int64_t generation;
 };
 
-typedef void store_share_fn(void *ud, int r, const struct port_share *share);
-typedef void store_shares_fn(void *ud, int r, const struct port_share *shares, size_t n);
+typedef void store_share_fn(void *ud, int r, const struct share *share);
+typedef void store_shares_fn(void *ud, int r, const struct share *shares, size_t n);
 typedef void store_generation_fn(void *ud, int r, int64_t generation);
 typedef void store_generations_fn(void *ud, int r, const struct share_generation *list, size_t n);
 
@@ -24,18 +22,19 @@ typedef void store_generations_fn(void *ud, int r, const struct share_generation
  * Sets or replaces (`generation` is not looked at); answers with the share as it is now. Names in
  * `users` that are nobody's: STORE_NOT_FOUND, as is an agent that is gone.
  */
-struct store_op *store_share_set(struct store *s, struct loop *loop, const struct port_share *share,
+struct store_op *store_share_set(struct store *s, struct loop *loop, const struct share *share,
                                  store_share_fn *fn, void *ud);
 /* Answers with the generation after it. STORE_NOT_FOUND. */
 struct store_op *store_share_delete(struct store *s, struct loop *loop, struct id agent_id,
-                                    uint16_t port, store_generation_fn *fn, void *ud);
+                                    const char *target, store_generation_fn *fn, void *ud);
 /* Whether or not it has expired. */
 struct store_op *store_share_get(struct store *s, struct loop *loop, struct id agent_id,
-                                 uint16_t port, store_share_fn *fn, void *ud);
+                                 const char *target, store_share_fn *fn, void *ud);
+/* By the order of agents; ports by number, then apps by slug. */
 struct store_op *store_share_list(struct store *s, struct loop *loop, struct id workspace_id,
                                   store_shares_fn *fn, void *ud);
 
-/* Counts one target up, for changes that are no port share: an app's level, a person removed. */
+/* Counts one target up, for changes that are no share of its own. */
 struct store_op *store_generation_bump(struct store *s, struct loop *loop, struct id agent_id,
                                        const char *target, store_generation_fn *fn, void *ud);
 /*

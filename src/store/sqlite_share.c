@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "store/share.h"
@@ -7,23 +6,24 @@
 
 /* The generation comes along, from a table that outlives the share. */
 #define SHARE_SELECT                                                                               \
-    "SELECT s.agent_id, s.port, s.level, s.protocol, s.expires_at, coalesce(g.generation, 0)"      \
-    " FROM port_shares s LEFT JOIN share_generations g"                                            \
-    " ON g.agent_id = s.agent_id AND g.target = CAST(s.port AS TEXT) "
+    "SELECT s.agent_id, s.target, s.level, s.protocol, s.expires_at, coalesce(g.generation, 0)"    \
+    " FROM shares s LEFT JOIN share_generations g"                                                 \
+    " ON g.agent_id = s.agent_id AND g.target = s.target "
 
 static void free_row(void *row)
 {
-    port_share_deinit(row);
+    share_deinit(row);
 }
 
 static int read_share(struct query *q, struct store_op *op)
 {
     op->out.free_row = free_row;
-    struct port_share *share = store_op_row(op, sizeof(*share));
+    struct share *share = store_op_row(op, sizeof(*share));
     if (!share)
         return -ENOBUFS;
     share->agent_id = query_id(q);
-    share->port = (uint16_t)query_int(q);
+    if (share_set_target(share, span_of(query_borrow_text(q))) < 0)
+        return -EINVAL;
     /* What this program does not understand is shared with nobody. */
     if (share_level_parse(span_of(query_borrow_text(q)), &share->level) < 0)
         share->level = SHARE_OWNER;
@@ -34,17 +34,19 @@ static int read_share(struct query *q, struct store_op *op)
     return q->error;
 }
 
-static int add_users(struct store_conn *conn, struct port_share *share)
+static int add_users(struct store_conn *conn, struct share *share)
 {
     _cleanup_(query_end) struct query q =
-        query_start(conn, "SELECT users.name FROM port_share_users p"
+        query_start(conn, "SELECT users.name FROM share_users p"
                           " JOIN users ON users.id = p.user_id"
-                          " WHERE p.agent_id = ? AND p.port = ? ORDER BY users.name");
-    query_bind_id(&q, &share->agent_id);
-    query_bind_int(&q, share->port);
+                          " WHERE p.agent_id = ? AND p.target = ? ORDER BY users.name");
+    char target[SHARE_TARGET_SIZE];
     int r;
+    share_target(share, target);
+    query_bind_id(&q, &share->agent_id);
+    query_bind_text(&q, target);
     while ((r = query_step(&q)) == 1) {
-        r = text_list_add(&share->users, span_of(query_borrow_text(&q)), PORT_SHARE_USERS_MAX);
+        r = text_list_add(&share->users, span_of(query_borrow_text(&q)), SHARE_USERS_MAX);
         if (r < 0)
             return r;
     }
@@ -53,7 +55,7 @@ static int add_users(struct store_conn *conn, struct port_share *share)
 
 static int add_all_users(struct store_conn *conn, struct store_op *op)
 {
-    struct port_share *shares = op->out.rows;
+    struct share *shares = op->out.rows;
     int r = 0;
     for (size_t i = 0; r == 0 && i < op->out.n; i++)
         r = add_users(conn, &shares[i]);
@@ -64,9 +66,9 @@ int sqlite_share_get(struct store_conn *conn, struct store_op *op)
 {
     {
         _cleanup_(query_end) struct query q =
-            query_start(conn, SHARE_SELECT "WHERE s.agent_id = ? AND s.port = ?");
+            query_start(conn, SHARE_SELECT "WHERE s.agent_id = ? AND s.target = ?");
         query_bind_id(&q, &op->in.id);
-        query_bind_int(&q, op->in.port);
+        query_bind_text(&q, op->in.name);
         int r = query_step(&q);
         if (r == 1)
             r = read_share(&q, op);
@@ -83,7 +85,10 @@ int sqlite_share_list(struct store_conn *conn, struct store_op *op)
     {
         _cleanup_(query_end) struct query q = query_start(
             conn, SHARE_SELECT "JOIN agents ON agents.id = s.agent_id"
-                               " WHERE agents.workspace_id = ? ORDER BY agents.position, s.port");
+                               " WHERE agents.workspace_id = ? ORDER BY agents.position,"
+                               " s.target GLOB '*[^0-9]*',"
+                               " iif(s.target GLOB '*[^0-9]*', 0, CAST(s.target AS INTEGER)),"
+                               " s.target");
         query_bind_id(&q, &op->in.id);
         int r;
         while ((r = query_step(&q)) == 1) {
@@ -98,13 +103,13 @@ int sqlite_share_list(struct store_conn *conn, struct store_op *op)
 }
 
 /* Counts one target up; the new generation is the operation's number. */
-static int bump(struct store_conn *conn, struct store_op *op, const char *target)
+int sqlite_generation_bump(struct store_conn *conn, struct store_op *op)
 {
     _cleanup_(query_end) struct query q = query_start(
         conn, "INSERT INTO share_generations (agent_id, target, generation) VALUES (?, ?, 1)"
               " ON CONFLICT DO UPDATE SET generation = generation + 1 RETURNING generation");
     query_bind_id(&q, &op->in.id);
-    query_bind_text(&q, target);
+    query_bind_text(&q, op->in.name);
     int r = query_step(&q);
     if (r == 1) {
         op->out.num = query_int(&q);
@@ -113,24 +118,12 @@ static int bump(struct store_conn *conn, struct store_op *op, const char *target
     return r == -ENOENT ? STORE_NOT_FOUND : r;
 }
 
-static int bump_port(struct store_conn *conn, struct store_op *op)
-{
-    char target[8];
-    snprintf(target, sizeof(target), "%u", op->in.port);
-    return bump(conn, op, target);
-}
-
-int sqlite_generation_bump(struct store_conn *conn, struct store_op *op)
-{
-    return bump(conn, op, op->in.name);
-}
-
 static int delete_share(struct store_conn *conn, struct store_op *op)
 {
     _cleanup_(query_end) struct query q =
-        query_start(conn, "DELETE FROM port_shares WHERE agent_id = ? AND port = ?");
+        query_start(conn, "DELETE FROM shares WHERE agent_id = ? AND target = ?");
     query_bind_id(&q, &op->in.id);
-    query_bind_int(&q, op->in.port);
+    query_bind_text(&q, op->in.name);
     return query_run(&q);
 }
 
@@ -139,16 +132,17 @@ int sqlite_share_delete(struct store_conn *conn, struct store_op *op)
     int r = delete_share(conn, op);
     if (r < 0)
         return r;
-    return sqlite_changes(conn) ? bump_port(conn, op) : STORE_NOT_FOUND;
+    return sqlite_changes(conn) ? sqlite_generation_bump(conn, op) : STORE_NOT_FOUND;
 }
 
-static int insert_share(struct store_conn *conn, const struct port_share *share)
+static int insert_share(struct store_conn *conn, const struct store_op *op)
 {
     _cleanup_(query_end) struct query q =
-        query_start(conn, "INSERT INTO port_shares (agent_id, port, level, protocol, expires_at)"
+        query_start(conn, "INSERT INTO shares (agent_id, target, level, protocol, expires_at)"
                           " VALUES (?, ?, ?, ?, ?)");
-    query_bind_id(&q, &share->agent_id);
-    query_bind_int(&q, share->port);
+    const struct share *share = op->in.record;
+    query_bind_id(&q, &op->in.id);
+    query_bind_text(&q, op->in.name);
     query_bind_text(&q, share_level_name(share->level));
     query_bind_text(&q, share_protocol_name(share->protocol));
     query_bind_int(&q, share->expires_at);
@@ -156,13 +150,13 @@ static int insert_share(struct store_conn *conn, const struct port_share *share)
     return r == -ENOENT ? STORE_NOT_FOUND : r;
 }
 
-static int insert_user(struct store_conn *conn, const struct port_share *share, const char *name)
+static int insert_user(struct store_conn *conn, const struct store_op *op, const char *name)
 {
     _cleanup_(query_end) struct query q =
-        query_start(conn, "INSERT OR IGNORE INTO port_share_users (agent_id, port, user_id)"
+        query_start(conn, "INSERT OR IGNORE INTO share_users (agent_id, target, user_id)"
                           " SELECT ?, ?, id FROM users WHERE name = ?");
-    query_bind_id(&q, &share->agent_id);
-    query_bind_int(&q, share->port);
+    query_bind_id(&q, &op->in.id);
+    query_bind_text(&q, op->in.name);
     query_bind_text(&q, name);
     return query_run(&q);
 }
@@ -177,17 +171,17 @@ static int check_user(struct store_conn *conn, const char *name)
 
 int sqlite_share_set(struct store_conn *conn, struct store_op *op)
 {
-    const struct port_share *share = op->in.record;
+    const struct share *share = op->in.record;
     int r = delete_share(conn, op);
     if (r == 0)
-        r = insert_share(conn, share);
+        r = insert_share(conn, op);
     for (size_t i = 0; r == 0 && i < share->users.len; i++) {
         r = check_user(conn, share->users.items[i]);
         if (r == 0)
-            r = insert_user(conn, share, share->users.items[i]);
+            r = insert_user(conn, op, share->users.items[i]);
     }
     if (r == 0)
-        r = bump_port(conn, op);
+        r = sqlite_generation_bump(conn, op);
     return r ? r : sqlite_share_get(conn, op);
 }
 

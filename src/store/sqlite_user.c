@@ -201,13 +201,13 @@ int sqlite_user_set_password(struct store_conn *conn, struct store_op *op)
     return end_sessions(conn, &op->in.id, &op->in.other);
 }
 
-/* Tickets for ports that were shared with the person by name become void. */
+/* Tickets for ports and apps that were shared with the person by name become void. */
 static int bump_shares_with(struct store_conn *conn, const struct id *user)
 {
     _cleanup_(query_end) struct query q =
         query_start(conn, "UPDATE share_generations SET generation = generation + 1"
-                          " WHERE (agent_id, target) IN (SELECT agent_id, CAST(port AS TEXT)"
-                          "  FROM port_share_users WHERE user_id = ?)");
+                          " WHERE (agent_id, target) IN"
+                          " (SELECT agent_id, target FROM share_users WHERE user_id = ?)");
     query_bind_id(&q, user);
     return query_run(&q);
 }

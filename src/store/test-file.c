@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "store/migration.h"
+#include "store/share.h"
 
 static int set_up_empty(void **state)
 {
@@ -97,6 +98,70 @@ static void a_database_of_any_older_schema_is_brought_up_to_date(void **state)
         assert_int_equal(unlink(p->path), 0);
     }
     assert_int_equal(store_schema_version(), n_migrations);
+}
+
+static void on_old_share(void *ud, int r, const struct share *share)
+{
+    struct answer *a = ud;
+    on_done(a, r);
+    if (r != 0)
+        return;
+    a->share = *share;
+    a->n = share->users.len;
+    if (a->n > 0)
+        str_copy(a->names, sizeof(a->names), share->users.items[0]);
+}
+
+#define BYTES_4(b)  b b b b
+#define SQL_ID(b)   "x'" BYTES_4(BYTES_4(b)) "'"
+#define OLD_BOB     SQL_ID("01")
+#define OLD_EVE     SQL_ID("02")
+#define OLD_AGENT   SQL_ID("03")
+#define OLD_WS      SQL_ID("04")
+#define OLD_MACHINE "'main', '0123456789abc', randomblob(32)"
+
+/* Shares of ports from before apps had any, with their people and generations. */
+static void shares_of_the_first_schema_are_kept(void **state)
+{
+    struct place *p = *state;
+    struct answer a;
+    struct id agent, eve;
+    run_sql(p->path, migrations[0].sql);
+    run_sql(p->path,
+            "PRAGMA application_id = 1633970548; PRAGMA user_version = 1;"
+            "INSERT INTO users (id, name, role, created_at) VALUES (" OLD_BOB
+            ", 'bob', 'owner', 1),"
+            " (" OLD_EVE ", 'eve', 'member', 1);"
+            "INSERT INTO workspaces SELECT " OLD_WS ", " OLD_BOB ", id, 'ws', 1 FROM templates;"
+            "INSERT INTO agents (id, workspace_id, position, name, alias, token_hash, created_at)"
+            " VALUES (" OLD_AGENT ", " OLD_WS ", 0, " OLD_MACHINE ", 1);"
+            "INSERT INTO port_shares VALUES (" OLD_AGENT ", 8080, 'users', 'https', 99),"
+            " (" OLD_AGENT ", 9, 'public', 'http', 0);"
+            "INSERT INTO port_share_users VALUES (" OLD_AGENT ", 8080, " OLD_EVE ");"
+            "INSERT INTO share_generations VALUES (" OLD_AGENT ", '8080', 7);");
+    memset(agent.bytes, 3, sizeof(agent.bytes));
+    memset(eve.bytes, 2, sizeof(eve.bytes));
+    place_open(p);
+    assert_int_equal(
+        ASK(p, &a, store_share_get(p->store, p->loop, agent, "8080", on_old_share, &a)), 0);
+    assert_int_equal(a.share.port, 8080);
+    assert_int_equal(a.share.level, SHARE_USERS);
+    assert_int_equal(a.share.protocol, SHARE_HTTPS);
+    assert_int_equal(a.share.expires_at, 99);
+    assert_int_equal(a.share.generation, 7);
+    assert_int_equal(a.n, 1);
+    assert_string_equal(a.names, "eve");
+    assert_int_equal(ASK(p, &a, store_share_get(p->store, p->loop, agent, "9", on_old_share, &a)),
+                     0);
+    assert_int_equal(a.share.level, SHARE_PUBLIC);
+    assert_int_equal(a.share.generation, 0);
+    assert_int_equal(a.n, 0);
+    /* The ties to people hold in the new tables, too. */
+    assert_int_equal(ASK(p, &a, store_user_delete(p->store, p->loop, eve, on_done, &a)), 0);
+    assert_int_equal(
+        ASK(p, &a, store_share_get(p->store, p->loop, agent, "8080", on_old_share, &a)), 0);
+    assert_int_equal(a.share.generation, 8);
+    assert_int_equal(a.n, 0);
 }
 
 static void migrations_are_numbered_without_gaps(void **state)
@@ -437,6 +502,7 @@ int main(void)
         IN_FOLDER(an_empty_file_is_taken_as_a_new_database),
         IN_FOLDER(a_database_before_the_first_migration_is_brought_up_to_date),
         IN_FOLDER(a_database_of_any_older_schema_is_brought_up_to_date),
+        IN_FOLDER(shares_of_the_first_schema_are_kept),
         IN_FOLDER(migrations_are_numbered_without_gaps),
         IN_FOLDER(a_migration_that_fails_changes_nothing),
         IN_FOLDER(a_schema_of_a_newer_program_is_refused),

@@ -222,7 +222,7 @@ static void a_text_that_is_too_long_is_refused(void **state)
     free(text);
 }
 
-static void on_share(void *ud, int r, const struct port_share *share)
+static void on_share(void *ud, int r, const struct share *share)
 {
     struct answer *a = ud;
     on_done(a, r);
@@ -234,14 +234,14 @@ static void on_share(void *ud, int r, const struct port_share *share)
         add_name(a, share->users.items[i]);
 }
 
-static void on_shares(void *ud, int r, const struct port_share *shares, size_t n)
+static void on_shares(void *ud, int r, const struct share *shares, size_t n)
 {
     struct answer *a = ud;
     start_list(a, r, n);
     for (size_t i = 0; i < n; i++) {
-        char port[8];
-        snprintf(port, sizeof(port), "%u", shares[i].port);
-        add_name(a, port);
+        char target[SHARE_TARGET_SIZE];
+        share_target(&shares[i], target);
+        add_name(a, target);
     }
 }
 
@@ -260,8 +260,8 @@ static void on_generations(void *ud, int r, const struct share_generation *list,
 }
 
 #define SET_SHARE(p, a, s) ASK(p, a, store_share_set((p)->store, (p)->loop, s, on_share, a))
-#define GET_SHARE(p, a, id, port)                                                                  \
-    ASK(p, a, store_share_get((p)->store, (p)->loop, id, port, on_share, a))
+#define GET_SHARE(p, a, id, target)                                                                \
+    ASK(p, a, store_share_get((p)->store, (p)->loop, id, target, on_share, a))
 
 static void a_share_is_kept_with_its_people(void **state)
 {
@@ -274,16 +274,16 @@ static void a_share_is_kept_with_its_people(void **state)
     struct id agent = a.agents[0].id, ws = a.ws.id;
     char eve[] = "eve", dan[] = "dan", nobody[] = "nobody";
     char *people[] = {eve, dan, eve};
-    struct port_share share = {.agent_id = agent,
-                               .port = 8080,
-                               .level = SHARE_USERS,
-                               .protocol = SHARE_HTTPS,
-                               .expires_at = 99,
-                               .users = {people, 3}};
+    struct share share = {.agent_id = agent,
+                          .port = 8080,
+                          .level = SHARE_USERS,
+                          .protocol = SHARE_HTTPS,
+                          .expires_at = 99,
+                          .users = {people, 3}};
     assert_int_equal(SET_SHARE(p, &a, &share), 0);
     assert_int_equal(a.share.generation, 1);
     assert_string_equal(a.names, "dan eve ");
-    assert_int_equal(GET_SHARE(p, &a, agent, 8080), 0);
+    assert_int_equal(GET_SHARE(p, &a, agent, "8080"), 0);
     assert_int_equal(a.share.level, SHARE_USERS);
     assert_int_equal(a.share.protocol, SHARE_HTTPS);
     assert_int_equal(a.share.expires_at, 99);
@@ -291,14 +291,56 @@ static void a_share_is_kept_with_its_people(void **state)
 
     people[0] = nobody;
     assert_int_equal(SET_SHARE(p, &a, &share), STORE_NOT_FOUND);
-    assert_int_equal(GET_SHARE(p, &a, agent, 8080), 0);
+    assert_int_equal(GET_SHARE(p, &a, agent, "8080"), 0);
     assert_string_equal(a.names, "dan eve ");
-    share = (struct port_share){.agent_id = agent, .port = 99, .level = SHARE_PUBLIC};
+    share = (struct share){.agent_id = agent, .port = 99, .level = SHARE_PUBLIC};
     assert_int_equal(SET_SHARE(p, &a, &share), 0);
     ASK(p, &a, store_share_list(p->store, p->loop, ws, on_shares, &a));
     assert_string_equal(a.names, "99 8080 ");
     share.agent_id = id_new();
     assert_int_equal(SET_SHARE(p, &a, &share), STORE_NOT_FOUND);
+}
+
+static void an_app_is_shared_like_a_port(void **state)
+{
+    struct place *p = *state;
+    struct answer a;
+    struct user bob = make_user(p, "bob", ROLE_MEMBER);
+    struct user eve = make_user(p, "eve", ROLE_MEMBER);
+    make_workspace(p, bob.id, "ws", 1, &a);
+    struct id agent = a.agents[0].id, ws = a.ws.id;
+    make_workspace(p, bob.id, "other", 2, &a);
+    struct id other = a.agents[0].id;
+    char name[] = "eve";
+    char *people[] = {name};
+    struct share app = {
+        .agent_id = agent, .slug = "lab", .level = SHARE_USERS, .users = {people, 1}};
+    struct share port = {.agent_id = agent, .port = 9, .level = SHARE_PUBLIC};
+    assert_int_equal(SET_SHARE(p, &a, &app), 0);
+    assert_int_equal(a.share.port, 0);
+    assert_string_equal(a.share.slug, "lab");
+    assert_string_equal(a.names, "eve ");
+    assert_int_equal(GET_SHARE(p, &a, other, "lab"), STORE_NOT_FOUND);
+    SET_SHARE(p, &a, &port);
+    port.port = 80;
+    SET_SHARE(p, &a, &port);
+    str_copy(app.slug, sizeof(app.slug), "7zip");
+    SET_SHARE(p, &a, &app);
+    app.agent_id = other;
+    SET_SHARE(p, &a, &app);
+    ASK(p, &a, store_share_list(p->store, p->loop, ws, on_shares, &a));
+    assert_string_equal(a.names, "9 80 7zip lab ");
+
+    /* A person's end counts for apps, too. */
+    ASK(p, &a, store_user_delete(p->store, p->loop, eve.id, on_done, &a));
+    GET_SHARE(p, &a, agent, "lab");
+    assert_int_equal(a.share.generation, 2);
+    assert_string_equal(a.names, "");
+    assert_int_equal(ASK(p, &a, store_share_delete(p->store, p->loop, agent, "lab", on_number, &a)),
+                     0);
+    assert_int_equal(a.num, 3);
+    assert_int_equal(GET_SHARE(p, &a, agent, "lab"), STORE_NOT_FOUND);
+    assert_int_equal(GET_SHARE(p, &a, agent, "7zip"), 0);
 }
 
 static void generations_only_grow(void **state)
@@ -311,19 +353,19 @@ static void generations_only_grow(void **state)
     struct id agent = a.agents[0].id;
     char name[] = "eve";
     char *people[] = {name};
-    struct port_share share = {
+    struct share share = {
         .agent_id = agent, .port = 80, .level = SHARE_USERS, .users = {people, 1}};
     SET_SHARE(p, &a, &share);
-    assert_int_equal(ASK(p, &a, store_share_delete(p->store, p->loop, agent, 80, on_number, &a)),
+    assert_int_equal(ASK(p, &a, store_share_delete(p->store, p->loop, agent, "80", on_number, &a)),
                      0);
     assert_int_equal(a.num, 2);
-    assert_int_equal(ASK(p, &a, store_share_delete(p->store, p->loop, agent, 80, on_number, &a)),
+    assert_int_equal(ASK(p, &a, store_share_delete(p->store, p->loop, agent, "80", on_number, &a)),
                      STORE_NOT_FOUND);
     SET_SHARE(p, &a, &share);
     assert_int_equal(a.share.generation, 3);
     /* A person's end counts too. */
     ASK(p, &a, store_user_delete(p->store, p->loop, eve.id, on_done, &a));
-    GET_SHARE(p, &a, agent, 80);
+    GET_SHARE(p, &a, agent, "80");
     assert_int_equal(a.share.generation, 4);
     assert_string_equal(a.names, "");
 
@@ -345,11 +387,11 @@ static void with_the_workspace_go_agents_and_shares(void **state)
     struct user bob = make_user(p, "bob", ROLE_MEMBER);
     make_workspace(p, bob.id, "ws", 1, &a);
     struct id ws = a.ws.id;
-    struct port_share share = {.agent_id = a.agents[0].id, .port = 80, .level = SHARE_PUBLIC};
+    struct share share = {.agent_id = a.agents[0].id, .port = 80, .level = SHARE_PUBLIC};
     SET_SHARE(p, &a, &share);
     assert_int_equal(ASK(p, &a, store_workspace_delete(p->store, p->loop, ws, on_done, &a)), 0);
     assert_int_equal(find_agent(p, &a, 1), STORE_NOT_FOUND);
-    assert_int_equal(GET_SHARE(p, &a, share.agent_id, 80), STORE_NOT_FOUND);
+    assert_int_equal(GET_SHARE(p, &a, share.agent_id, "80"), STORE_NOT_FOUND);
     ASK(p, &a, store_generation_list(p->store, p->loop, none, "", 0, on_generations, &a));
     assert_int_equal(a.n, 0);
     assert_int_equal(ASK(p, &a, store_workspace_get_id(p->store, p->loop, ws, on_workspace, &a)),
@@ -372,6 +414,7 @@ int main(void)
         ON_STORE(a_template_in_use_and_the_default_stay),
         ON_STORE(a_text_that_is_too_long_is_refused),
         ON_STORE(a_share_is_kept_with_its_people),
+        ON_STORE(an_app_is_shared_like_a_port),
         ON_STORE(generations_only_grow),
         ON_STORE(with_the_workspace_go_agents_and_shares),
     };

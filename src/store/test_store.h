@@ -38,7 +38,7 @@ struct answer {
     struct token token;
     struct workspace ws;
     struct agent agents[4];
-    struct port_share share;
+    struct share share;
     struct store_template template;
     char text[PASSWORD_HASH_SIZE];
     char names[256]; /* of a list, each followed by a space */

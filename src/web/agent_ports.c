@@ -17,8 +17,8 @@ struct port_query {
 };
 
 /* The share of a port, if it has one that counts. */
-static const struct port_share *find_share(const struct port_query *q, uint16_t port,
-                                           const struct port_share *shares, size_t n, usec_t now)
+static const struct share *find_share(const struct port_query *q, uint16_t port,
+                                      const struct share *shares, size_t n, usec_t now)
 {
     for (size_t i = 0; i < n; i++)
         if (shares[i].port == port && id_equal(&shares[i].agent_id, &q->agent.id) &&
@@ -36,7 +36,7 @@ static bool is_open(const struct port_query *q, uint16_t port)
 }
 
 static void show(struct call *c, const struct api_port *port, bool listening,
-                 const struct port_share *share, struct api_shared_port *ret)
+                 const struct share *share, struct api_shared_port *ret)
 {
     const struct port_query *q = c->state;
     struct link_place place = {.ws = &q->ws, .agent = &q->agent, .without_agent = q->only_agent};
@@ -45,11 +45,11 @@ static void show(struct call *c, const struct api_port *port, bool listening,
     ret->port = *port;
     ret->listening = listening;
     if (share)
-        share_show(c->web, &place, share, tls, &ret->share);
+        share_show_port(c->web, &place, share, tls, &ret->share);
     ret->url = share ? ret->share.url : link_port(c->web, &place, port->port, tls);
 }
 
-static void answer(struct call *c, const struct port_share *shares, size_t n)
+static void answer(struct call *c, const struct share *shares, size_t n)
 {
     const struct port_query *q = c->state;
     struct api_shared_ports msg = {.n_ports = 0};
@@ -62,8 +62,8 @@ static void answer(struct call *c, const struct port_share *shares, size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         struct api_port port = {.port = shares[i].port};
-        const struct port_share *share = find_share(q, port.port, shares, n, now);
-        if (share == &shares[i] && !is_open(q, port.port))
+        const struct share *share = find_share(q, port.port, shares, n, now);
+        if (port.port && share == &shares[i] && !is_open(q, port.port))
             show(c, &port, false, share, &msg.ports[msg.n_ports++]);
     }
     call_answer(c, 200, &api_shared_ports_type, &msg);
@@ -72,7 +72,7 @@ static void answer(struct call *c, const struct port_share *shares, size_t n)
     free(msg.ports);
 }
 
-static void on_shares(void *ud, int r, const struct port_share *shares, size_t n)
+static void on_shares(void *ud, int r, const struct share *shares, size_t n)
 {
     struct call *c = ud;
     struct port_query *q = c->state;

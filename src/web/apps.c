@@ -1,19 +1,25 @@
-/* The apps of a workspace, which its template brings, and where a browser opens them. */
+/*
+ * The apps of an agent: those that the template brings, each with the workspace's own share of it,
+ * and where a browser opens them. A share of what the template no longer has comes behind them.
+ */
 #include <stdlib.h>
 
 #include "api/share.h"
 #include "api/workspace.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/share.h"
 #include "store/template.h"
 #include "web/handlers.h"
 #include "web/instance.h"
-#include "web/links.h"
+#include "web/shares.h"
 #include "web/workspaces.h"
 
 struct app_query {
     struct workspace ws;
-    struct agent agent; /* whose apps are meant when a URL names no agent */
+    struct agent agent;
+    bool without_agent;     /* it is the one that is meant when a URL names none */
+    struct template policy; /* until the answer */
 };
 
 /* By `order`, then as the template has them. */
@@ -27,64 +33,144 @@ static void sort(struct app *apps, size_t n)
         }
 }
 
-static void answer(struct call *c, const struct template *policy)
+/* The agent's share of an app, if it has one that counts. */
+static const struct share *find_share(const struct app_query *q, const char *slug,
+                                      const struct share *shares, size_t n, usec_t now)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!shares[i].port && str_eq(shares[i].slug, slug) &&
+            id_equal(&shares[i].agent_id, &q->agent.id) && share_counts(&shares[i], now))
+            return &shares[i];
+    return NULL;
+}
+
+static void show(struct call *c, const struct app *app, const struct share *share,
+                 struct api_app *ret)
 {
     const struct app_query *q = c->state;
-    struct link_place place = {.ws = &q->ws, .agent = &q->agent, .without_agent = true};
-    struct api_app apps[TEMPLATE_APPS_MAX];
-    struct api_apps msg = {.apps = apps, .n_apps = policy->n_apps};
+    struct link_place place = {.ws = &q->ws, .agent = &q->agent, .without_agent = q->without_agent};
 
+    *ret = (struct api_app){.display_name = app->display_name,
+                            .icon = app->icon,
+                            .subdomain = app->subdomain,
+                            .share = app->share,
+                            .order = app->order};
+    str_copy(ret->slug, sizeof(ret->slug), app->slug);
+    str_copy(ret->agent, sizeof(ret->agent), q->agent.name);
+    if (share) {
+        enum share_level max = template_max_app_share(&q->policy, app);
+        share_show_app(c->web, &place, share, app, &ret->own);
+        ret->share = share->level < max ? share->level : max;
+        ret->url = ret->own.url;
+    } else {
+        ret->url = link_app(c->web, &place, app);
+    }
+}
+
+static void show_missing(struct call *c, const struct share *share, struct api_app *ret)
+{
+    const struct app_query *q = c->state;
+
+    *ret = (struct api_app){.share = SHARE_OWNER};
+    str_copy(ret->slug, sizeof(ret->slug), share->slug);
+    str_copy(ret->agent, sizeof(ret->agent), q->agent.name);
+    share_show_app(c->web, NULL, share, NULL, &ret->own);
+}
+
+static void answer(struct call *c, const struct share *shares, size_t n)
+{
+    const struct app_query *q = c->state;
+    const struct template *policy = &q->policy;
+    struct api_apps msg = {.n_apps = 0};
+    usec_t now = clock_realtime();
+
+    msg.apps = xcalloc(policy->n_apps + n + 1, sizeof(*msg.apps));
     for (size_t i = 0; i < policy->n_apps; i++) {
         const struct app *app = &policy->apps[i];
-        apps[i] = (struct api_app){.display_name = app->display_name,
-                                   .icon = app->icon,
-                                   .url = link_app(c->web, &place, app),
-                                   .subdomain = app->subdomain,
-                                   .share = app->share,
-                                   .order = app->order};
-        str_copy(apps[i].slug, sizeof(apps[i].slug), app->slug);
-        str_copy(apps[i].agent, sizeof(apps[i].agent), q->agent.name);
+        show(c, app, find_share(q, app->slug, shares, n, now), &msg.apps[msg.n_apps++]);
     }
+    for (size_t i = 0; i < n; i++)
+        if (!template_find_app(policy, shares[i].slug) &&
+            find_share(q, shares[i].slug, shares, n, now) == &shares[i])
+            show_missing(c, &shares[i], &msg.apps[msg.n_apps++]);
     call_answer(c, 200, &api_apps_type, &msg);
     for (size_t i = 0; i < msg.n_apps; i++)
-        free(apps[i].url);
+        free(msg.apps[i].url); /* also that of its own share */
+    free(msg.apps);
+}
+
+static void on_shares(void *ud, int r, const struct share *shares, size_t n)
+{
+    struct call *c = ud;
+    struct app_query *q = c->state;
+    struct template policy = q->policy;
+
+    if (r == STORE_OK)
+        answer(c, shares, n);
+    else
+        call_store_failed(c, r);
+    template_deinit(&policy);
 }
 
 static void on_template(void *ud, int r, const struct store_template *t)
 {
     struct call *c = ud;
-    struct template policy;
+    struct app_query *q = c->state;
     struct err err = ERR_INIT;
 
     if (r != STORE_OK) {
         call_store_failed(c, r);
         return;
     }
-    if (api_policy_read(span_of(t->policy), &policy, &err) < 0) {
+    if (api_policy_read(span_of(t->policy), &q->policy, &err) < 0) {
         log_error("a stored template cannot be read", LOG_STR("template", t->name),
                   LOG_STR("text", err.text));
         call_fail(c, 500, "The workspace's template cannot be read.", NULL);
         return;
     }
-    sort(policy.apps, policy.n_apps);
-    answer(c, &policy);
-    template_deinit(&policy);
+    sort(q->policy.apps, q->policy.n_apps);
+    store_share_list(call_store(c), call_loop(c), q->ws.id, on_shares, c);
 }
 
-static void apps(struct call *c, const struct store_workspace *ws)
+/* Whose apps are meant when a URL names no agent; NULL: there is none. */
+static const struct agent *default_agent(const struct store_workspace *ws)
+{
+    for (size_t i = 0; i < ws->n_agents; i++)
+        if (str_eq(ws->agents[i].name, agent_default_name))
+            return &ws->agents[i];
+    return ws->n_agents > 0 ? &ws->agents[0] : NULL;
+}
+
+static void start(struct call *c, const struct store_workspace *ws, const struct agent *agent)
 {
     struct app_query *q = call_state(c, sizeof(*q));
 
     q->ws = ws->ws;
-    if (ws->n_agents > 0)
-        q->agent = ws->agents[0];
-    for (size_t i = 0; i < ws->n_agents; i++)
-        if (str_eq(ws->agents[i].name, agent_default_name))
-            q->agent = ws->agents[i];
+    q->without_agent = agent == default_agent(ws);
+    if (agent)
+        q->agent = *agent;
     store_template_get_id(call_store(c), call_loop(c), q->ws.template_id, on_template, c);
+}
+
+static void of_workspace(struct call *c, const struct store_workspace *ws)
+{
+    start(c, ws, default_agent(ws));
+}
+
+static void of_agent(struct call *c, const struct store_workspace *ws)
+{
+    const struct agent *agent = workspaces_agent(c, ws);
+
+    if (agent)
+        start(c, ws, agent);
 }
 
 void apps_list(struct call *c)
 {
-    workspaces_find(c, RIGHT_WORKSPACE_READ, apps);
+    workspaces_find(c, RIGHT_WORKSPACE_READ, of_workspace);
+}
+
+void apps_list_agent(struct call *c)
+{
+    workspaces_find(c, RIGHT_WORKSPACE_READ, of_agent);
 }

@@ -30,6 +30,7 @@ const struct handler web_handlers[API_ROUTE_COUNT] = {
     [API_ROUTE_WORKSPACE] = {.run = workspaces_get},
     [API_ROUTE_WORKSPACE_DELETE] = {.run = workspaces_delete},
     [API_ROUTE_APPS] = {.run = apps_list},
+    [API_ROUTE_AGENT_APPS] = {.run = apps_list_agent},
     [API_ROUTE_AGENT_TOKEN] = {.run = agents_token},
     [API_ROUTE_AGENT_PORTS] = {.run = agent_ports_list},
     [API_ROUTE_SHARES] = {.run = shares_list},

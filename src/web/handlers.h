@@ -30,7 +30,7 @@ handler_fn agent_ports_list;
 /* shares.c */
 handler_fn shares_list, shares_put, shares_delete;
 /* apps.c */
-handler_fn apps_list;
+handler_fn apps_list, apps_list_agent;
 /* audit.c */
 handler_fn audit_list;
 /* relay.c */

@@ -1,8 +1,9 @@
 /*
- * Port shares of an agent. Setting one goes: workspace, agent, template (its maximum), the share
- * as it was, the share as it shall be.
+ * Shares of an agent's ports and apps. Setting one goes: workspace, agent, template (its maximum),
+ * the share as it was, the share as it shall be. What an app has without a share is its level in
+ * the template; a port is its owner's.
  *
- * A change that takes something away from somebody withdraws what was let through to the port; one
+ * A change that takes something away from somebody withdraws what was let through to it; one
  * that only gives lets everything run on. Whether it takes is told from the share before, which
  * counts only if nobody changed it between the reading and the writing: its generation tells.
  */
@@ -26,8 +27,12 @@ struct sharing {
     struct workspace ws;
     struct agent agent;
     bool only_agent;
-    uint16_t port;
+    struct share what;              /* port or slug only */
+    char target[SHARE_TARGET_SIZE]; /* that, in one word */
+    struct app app;                 /* slug and subdomain only */
+    enum share_level default_level; /* without a share */
     enum share_level max_level;
+    struct template policy; /* while the list is asked for */
     int64_t old_generation; /* -1: there was no share */
     bool takes;             /* something away from somebody, compared with the old one */
 };
@@ -37,16 +42,19 @@ static struct link_place place_of(const struct sharing *s)
     return (struct link_place){.ws = &s->ws, .agent = &s->agent, .without_agent = s->only_agent};
 }
 
-bool share_counts(const struct port_share *share, usec_t now)
-{
-    return share->expires_at == 0 || now < share->expires_at;
-}
-
-void share_show(const struct web *web, const struct link_place *place,
-                const struct port_share *share, bool speaks_tls, struct api_share *ret)
+void share_show_port(const struct web *web, const struct link_place *place,
+                     const struct share *share, bool speaks_tls, struct api_share *ret)
 {
     ret->share = *share;
     ret->url = link_port(web, place, share->port, share->protocol == SHARE_HTTPS || speaks_tls);
+}
+
+void share_show_app(const struct web *web, const struct link_place *place,
+                    const struct share *share, const struct app *app, struct api_share *ret)
+{
+    ret->share = *share;
+    ret->missing = !app;
+    ret->url = app ? link_app(web, place, app) : NULL;
 }
 
 /* The state of a call on the path's agent; NULL: the call has ended. */
@@ -64,30 +72,53 @@ static struct sharing *start(struct call *c, const struct store_workspace *ws)
     return s;
 }
 
-/* The path's {port}; false: the call has ended. */
-static bool take_port(struct call *c, struct sharing *s)
+/* The path's {target}; false: the call has ended. */
+static bool take_target(struct call *c, struct sharing *s)
 {
-    if (num_parse_port(span_of(call_param(c, "port")), false, &s->port) == 0 &&
-        s->port >= APP_PORT_MIN)
+    if (share_set_target(&s->what, span_of(call_param(c, "target"))) < 0 ||
+        (s->what.port && s->what.port < APP_PORT_MIN)) {
+        call_fail_field(c, 400, "target",
+                        "What can be shared is a port from 9 to 65535, or an app by its slug.");
+        return false;
+    }
+    share_target(&s->what, s->target);
+    return true;
+}
+
+/* False: the call has ended. */
+static bool read_policy(struct call *c, const struct store_template *t, struct template *ret)
+{
+    struct err err = ERR_INIT;
+
+    if (api_policy_read(span_of(t->policy), ret, &err) == 0)
         return true;
-    call_fail_field(c, 400, "port", "A port that can be shared is a number from 9 to 65535.");
+    log_error("a stored template cannot be read", LOG_STR("template", t->name),
+              LOG_STR("text", err.text));
+    call_fail(c, 500, "The workspace's template cannot be read.", NULL);
     return false;
 }
 
-/* The template's maximum; false: it cannot be read, and the call has ended. */
-static bool take_max_level(struct call *c, const struct store_template *t, struct sharing *s)
+/* What the template says about the target; false: it has no such app, and the call has ended. */
+static bool take_levels(struct call *c, const char *template, const struct template *policy,
+                        struct sharing *s)
 {
-    struct template policy;
-    struct err err = ERR_INIT;
+    const struct app *app = template_find_app(policy, s->what.slug);
+    char text[160];
 
-    if (api_policy_read(span_of(t->policy), &policy, &err) < 0) {
-        log_error("a stored template cannot be read", LOG_STR("template", t->name),
-                  LOG_STR("text", err.text));
-        call_fail(c, 500, "The workspace's template cannot be read.", NULL);
+    s->default_level = SHARE_OWNER;
+    s->max_level = policy->max_port_share_level;
+    if (s->what.port)
+        return true;
+    if (!app) {
+        snprintf(text, sizeof(text), "The template \"%s\" of this workspace has no app \"%s\".",
+                 template, s->what.slug);
+        call_fail_field(c, 404, "target", text);
         return false;
     }
-    s->max_level = policy.max_port_share_level;
-    template_deinit(&policy);
+    s->app.subdomain = app->subdomain;
+    str_copy(s->app.slug, sizeof(s->app.slug), app->slug);
+    s->default_level = app->share;
+    s->max_level = template_max_app_share(policy, app);
     return true;
 }
 
@@ -98,7 +129,7 @@ static void record(struct call *c, enum audit_action action, const char *level)
 
     snprintf(e.workspace, sizeof(e.workspace), "%s/%s", s->ws.owner_name, s->ws.name);
     str_copy(e.agent, sizeof(e.agent), s->agent.name);
-    snprintf(e.target, sizeof(e.target), "%u%s%s", s->port, *level ? " " : "", level);
+    snprintf(e.target, sizeof(e.target), "%s%s%s", s->target, *level ? " " : "", level);
     web_record(c->web, &e);
 }
 
@@ -107,32 +138,47 @@ static void withdraw(struct call *c)
     const struct sharing *s = c->state;
     struct web_withdrawal what = {.agent_id = s->agent.id};
 
-    snprintf(what.target, sizeof(what.target), "%u", s->port);
+    str_copy(what.target, sizeof(what.target), s->target);
     c->web->o.live->withdraw(c->web->o.live_ud, &what);
 }
 
 /* ---- list ---- */
 
-static void on_shares(void *ud, int r, const struct port_share *shares, size_t n)
+static void answer(struct call *c, const struct share *shares, size_t n)
 {
-    struct call *c = ud;
     const struct sharing *s = c->state;
     struct link_place place = place_of(s);
-    struct api_shares msg = {.max_level = s->max_level};
+    struct api_shares msg = {.max_level = s->policy.max_port_share_level};
     usec_t now = clock_realtime();
 
-    if (r != STORE_OK) {
-        call_store_failed(c, r);
-        return;
-    }
     msg.shares = xcalloc(n ? n : 1, sizeof(*msg.shares));
-    for (size_t i = 0; i < n; i++)
-        if (id_equal(&shares[i].agent_id, &s->agent.id) && share_counts(&shares[i], now))
-            share_show(c->web, &place, &shares[i], false, &msg.shares[msg.n_shares++]);
+    for (size_t i = 0; i < n; i++) {
+        if (!id_equal(&shares[i].agent_id, &s->agent.id) || !share_counts(&shares[i], now))
+            continue;
+        struct api_share *row = &msg.shares[msg.n_shares++];
+        if (shares[i].port)
+            share_show_port(c->web, &place, &shares[i], false, row);
+        else
+            share_show_app(c->web, &place, &shares[i],
+                           template_find_app(&s->policy, shares[i].slug), row);
+    }
     call_answer(c, 200, &api_shares_type, &msg);
     for (size_t i = 0; i < msg.n_shares; i++)
         free(msg.shares[i].url);
     free(msg.shares);
+}
+
+static void on_shares(void *ud, int r, const struct share *shares, size_t n)
+{
+    struct call *c = ud;
+    struct sharing *s = c->state;
+    struct template policy = s->policy;
+
+    if (r == STORE_OK)
+        answer(c, shares, n);
+    else
+        call_store_failed(c, r);
+    template_deinit(&policy);
 }
 
 static void on_list_template(void *ud, int r, const struct store_template *t)
@@ -142,7 +188,7 @@ static void on_list_template(void *ud, int r, const struct store_template *t)
 
     if (r != STORE_OK)
         call_store_failed(c, r);
-    else if (take_max_level(c, t, s))
+    else if (read_policy(c, t, &s->policy))
         store_share_list(call_store(c), call_loop(c), s->ws.id, on_shares, c);
 }
 
@@ -169,9 +215,15 @@ static bool is_among(const struct text_list *names, const char *name)
     return false;
 }
 
-/* Whether somebody may do less with the new share than with the old one. */
-static bool takes_away(const struct port_share *old, const struct api_share_put *new)
+/* Whether somebody may do less with the new share than with the old one (NULL: there is none). */
+static bool takes_away(const struct sharing *s, const struct share *old,
+                       const struct api_share_put *new)
 {
+    /* The old one may have ended in this moment: then there was the level without a share. */
+    if ((!old || old->expires_at) && new->level < s->default_level)
+        return true;
+    if (!old)
+        return false;
     if (new->level < old->level || new->protocol != old->protocol || new->expires_in > 0)
         return true;
     if (old->level == SHARE_USERS && new->level == SHARE_USERS)
@@ -197,7 +249,7 @@ static void fail_unknown_people(struct call *c)
     call_fail_field(c, 400, "users", text);
 }
 
-static void on_set(void *ud, int r, const struct port_share *share)
+static void on_set(void *ud, int r, const struct share *share)
 {
     struct call *c = ud;
     const struct sharing *s = c->state;
@@ -217,16 +269,19 @@ static void on_set(void *ud, int r, const struct port_share *share)
     if (s->takes || !known_before)
         withdraw(c);
     record(c, AUDIT_SHARE_SET, share_level_name(share->level));
-    share_show(c->web, &place, share, false, &msg);
+    if (share->port)
+        share_show_port(c->web, &place, share, false, &msg);
+    else
+        share_show_app(c->web, &place, share, &s->app, &msg);
     call_answer(c, 200, &api_share_type, &msg);
     free(msg.url);
 }
 
-static const struct port_share *find_old(const struct sharing *s, const struct port_share *shares,
-                                         size_t n)
+static const struct share *find_old(const struct sharing *s, const struct share *shares, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (shares[i].port == s->port && id_equal(&shares[i].agent_id, &s->agent.id))
+        if (shares[i].port == s->what.port && str_eq(shares[i].slug, s->what.slug) &&
+            id_equal(&shares[i].agent_id, &s->agent.id))
             return &shares[i];
     return NULL;
 }
@@ -235,12 +290,13 @@ static void set_share(struct call *c)
 {
     const struct sharing *s = c->state;
     const struct api_share_put *msg = c->msg;
-    struct port_share share = {.agent_id = s->agent.id,
-                               .port = s->port,
-                               .level = msg->level,
-                               .protocol = msg->protocol,
-                               .users = msg->users};
+    struct share share = {.agent_id = s->agent.id,
+                          .port = s->what.port,
+                          .level = msg->level,
+                          .protocol = msg->protocol,
+                          .users = msg->users};
 
+    str_copy(share.slug, sizeof(share.slug), s->what.slug);
     if (msg->expires_in > 0)
         share.expires_at = clock_realtime() + (usec_t)msg->expires_in * USEC_PER_SEC;
     store_share_set(call_store(c), call_loop(c), &share, on_set, c);
@@ -258,25 +314,27 @@ static void on_room_made(void *ud, int r, int64_t generation)
 }
 
 /* One that has expired makes room. */
-static void make_room(struct call *c, const struct port_share *shares, size_t n)
+static void make_room(struct call *c, const struct share *shares, size_t n)
 {
     usec_t now = clock_realtime();
+    char target[SHARE_TARGET_SIZE];
 
     for (size_t i = 0; i < n; i++)
         if (!share_counts(&shares[i], now)) {
-            store_share_delete(call_store(c), call_loop(c), shares[i].agent_id, shares[i].port,
+            share_target(&shares[i], target);
+            store_share_delete(call_store(c), call_loop(c), shares[i].agent_id, target,
                                on_room_made, c);
             return;
         }
-    call_fail(c, 409, "The workspace has as many port shares as it can have.", "End one first.");
+    call_fail(c, 409, "The workspace has as many shares as it can have.", "End one first.");
 }
 
 /* All of the workspace, for their number has a limit. */
-static void on_old(void *ud, int r, const struct port_share *shares, size_t n)
+static void on_old(void *ud, int r, const struct share *shares, size_t n)
 {
     struct call *c = ud;
     struct sharing *s = c->state;
-    const struct port_share *old;
+    const struct share *old;
 
     if (r != STORE_OK) {
         call_store_failed(c, r);
@@ -284,11 +342,24 @@ static void on_old(void *ud, int r, const struct port_share *shares, size_t n)
     }
     old = find_old(s, shares, n);
     s->old_generation = old ? old->generation : -1;
-    s->takes = old && takes_away(old, c->msg);
-    if (!old && n >= PORT_SHARES_MAX)
+    s->takes = takes_away(s, old, c->msg);
+    if (!old && n >= SHARES_MAX)
         make_room(c, shares, n);
     else
         set_share(c);
+}
+
+static void fail_above_maximum(struct call *c, const char *template)
+{
+    const struct sharing *s = c->state;
+    char what[64] = "ports", text[200];
+
+    if (!s->what.port)
+        snprintf(what, sizeof(what), "the app \"%s\"", s->what.slug);
+    snprintf(text, sizeof(text),
+             "The template \"%s\" of this workspace lets %s be shared with \"%s\" at most.",
+             template, what, share_level_name(s->max_level));
+    call_fail_field(c, 403, "level", text);
 }
 
 static void on_put_template(void *ud, int r, const struct store_template *t)
@@ -296,22 +367,32 @@ static void on_put_template(void *ud, int r, const struct store_template *t)
     struct call *c = ud;
     struct sharing *s = c->state;
     const struct api_share_put *msg = c->msg;
-    char text[160];
+    struct template policy;
+    bool known;
 
     if (r != STORE_OK) {
         call_store_failed(c, r);
         return;
     }
-    if (!take_max_level(c, t, s))
+    if (!read_policy(c, t, &policy))
         return;
-    if (msg->level > s->max_level) {
-        snprintf(text, sizeof(text),
-                 "The template \"%s\" of this workspace lets ports be shared with \"%s\" at most.",
-                 t->name, share_level_name(s->max_level));
-        call_fail_field(c, 403, "level", text);
+    known = take_levels(c, t->name, &policy, s);
+    template_deinit(&policy);
+    if (!known)
         return;
-    }
-    store_share_list(call_store(c), call_loop(c), s->ws.id, on_old, c);
+    if (msg->level > s->max_level)
+        fail_above_maximum(c, t->name);
+    else
+        store_share_list(call_store(c), call_loop(c), s->ws.id, on_old, c);
+}
+
+/* False: the call has ended. */
+static bool check_protocol(struct call *c, const struct sharing *s, const struct api_share_put *msg)
+{
+    if (s->what.port || msg->protocol == SHARE_HTTP)
+        return true;
+    call_fail_field(c, 400, "protocol", "What an app speaks is said by its URL in the template.");
+    return false;
 }
 
 /* Names are folded in place. False: the call has ended. */
@@ -345,7 +426,7 @@ static void put(struct call *c, const struct store_workspace *ws)
 {
     struct sharing *s = start(c, ws);
 
-    if (s && take_port(c, s) && check_people(c, c->msg))
+    if (s && take_target(c, s) && check_protocol(c, s, c->msg) && check_people(c, c->msg))
         store_template_get_id(call_store(c), call_loop(c), s->ws.template_id, on_put_template, c);
 }
 
@@ -374,8 +455,8 @@ static void delete (struct call *c, const struct store_workspace *ws)
 {
     struct sharing *s = start(c, ws);
 
-    if (s && take_port(c, s))
-        store_share_delete(call_store(c), call_loop(c), s->agent.id, s->port, on_deleted, c);
+    if (s && take_target(c, s))
+        store_share_delete(call_store(c), call_loop(c), s->agent.id, s->target, on_deleted, c);
 }
 
 void shares_delete(struct call *c)

@@ -76,9 +76,11 @@ static void wrong_shares_are_refused(void **state)
     static const struct {
         const char *path, *body, *field;
     } rows[] = {
-        {SHARES "/8", "{\"level\":\"owner\"}", "port"},
-        {SHARES "/65536", "{\"level\":\"owner\"}", "port"},
-        {SHARES "/http", "{\"level\":\"owner\"}", "port"},
+        {SHARES "/8", "{\"level\":\"owner\"}", "target"},
+        {SHARES "/65536", "{\"level\":\"owner\"}", "target"},
+        {SHARES "/8080s", "{\"level\":\"owner\"}", "target"},
+        {SHARES "/a--b", "{\"level\":\"owner\"}", "target"},
+        {SHARES "/lab", "{\"level\":\"owner\",\"protocol\":\"https\"}", "protocol"},
         {SHARES "/8080", "{}", "level"},
         {SHARES "/8080", "{\"level\":\"all\"}", "level"},
         {SHARES "/8080", "{\"level\":\"users\"}", "users"},
@@ -214,6 +216,108 @@ static void ports_come_with_their_share_and_url(void **state)
     assert_non_null(strstr(s->a.body, "\"port\":8443,\"listening\":true"));
 }
 
+#define APPS "/api/v1/workspaces/bob/dev/apps"
+
+static void put_apps(struct scene *s, const struct people *p, const char *max, const char *of_lab)
+{
+    assert_int_equal(askf(s, "PUT", "/api/v1/templates/default", p->ada,
+                          "{\"yaml\":\"max_port_share_level: %s\\napps:\\n"
+                          "- {slug: lab, url: \\\"http://localhost:8888\\\", share: %s}\\n\"}",
+                          max, of_lab),
+                     200);
+}
+
+static void an_app_is_shared_over_the_template(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+
+    make_people(s, &p);
+    put_apps(s, &p, "users", "owner");
+    assert_int_equal(ask(s, "PUT", SHARES "/lab", p.bob, "{\"level\":\"authenticated\"}"), 403);
+    assert_string_equal(got(s, "fields.0.message"),
+                        "The template \"default\" of this workspace lets the app \"lab\" be shared "
+                        "with \"users\" at most.");
+    assert_int_equal(ask(s, "PUT", SHARES "/none", p.bob, "{\"level\":\"owner\"}"), 404);
+    assert_string_equal(got(s, "fields.0.message"),
+                        "The template \"default\" of this workspace has no app \"none\".");
+    assert_int_equal(
+        ask(s, "PUT", SHARES "/LAB", p.bob, "{\"level\":\"users\",\"users\":[\"eve\"]}"), 200);
+    assert_string_equal(got(s, "slug"), "lab");
+    assert_string_equal(got(s, "url"), "http://lab--dev--bob.localhost:7777/");
+    assert_non_null(strstr(s->a.body, "\"port\":null"));
+    expect_recorded(s, "share_set bob lab users ok");
+    assert_int_equal(ask(s, "GET", APPS, p.bob, NULL), 200);
+    assert_string_equal(got(s, "apps.0.share"), "users");
+    assert_string_equal(got(s, "apps.0.own.users.0"), "eve");
+    /* The level that the template gives the app is allowed anyhow. */
+    put_apps(s, &p, "owner", "public");
+    assert_int_equal(ask(s, "PUT", SHARES "/lab", p.bob, "{\"level\":\"public\"}"), 200);
+    put_apps(s, &p, "owner", "users");
+    assert_int_equal(ask(s, "GET", APPS, p.bob, NULL), 200);
+    assert_string_equal(got(s, "apps.0.share"), "users");
+    assert_string_equal(got(s, "apps.0.own.level"), "public");
+    assert_int_equal(ask(s, "DELETE", SHARES "/lab", p.bob, NULL), 204);
+    expect_recorded(s, "share_delete bob lab ok");
+    assert_int_equal(ask(s, "DELETE", SHARES "/lab", p.bob, NULL), 404);
+    assert_int_equal(ask(s, "GET", APPS, p.bob, NULL), 200);
+    assert_string_equal(got(s, "apps.0.own.level"), "");
+}
+
+static void a_share_of_an_app_that_is_gone_is_listed_as_such(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+
+    make_people(s, &p);
+    put_apps(s, &p, "public", "owner");
+    assert_int_equal(ask(s, "PUT", SHARES "/lab", p.bob, "{\"level\":\"public\"}"), 200);
+    assert_int_equal(ask(s, "PUT", "/api/v1/templates/default", p.ada, "{\"yaml\":\"{}\"}"), 200);
+    assert_int_equal(ask(s, "GET", SHARES, p.bob, NULL), 200);
+    assert_string_equal(got(s, "shares.0.slug"), "lab");
+    assert_non_null(strstr(s->a.body, "\"missing\":true,\"url\":null"));
+    assert_int_equal(ask(s, "GET", "/api/v1/workspaces/bob/dev/agents/main/apps", p.bob, NULL),
+                     200);
+    assert_int_equal(got_len(s, "apps"), 1);
+    assert_string_equal(got(s, "apps.0.share"), "owner");
+    assert_non_null(strstr(s->a.body, "\"missing\":true,\"url\":null"));
+    s->ports_json = "{\"ports\":[]}";
+    assert_int_equal(ask(s, "GET", PORTS, p.bob, NULL), 200);
+    assert_int_equal(got_len(s, "ports"), 0);
+    assert_int_equal(ask(s, "DELETE", SHARES "/lab", p.bob, NULL), 204);
+    assert_int_equal(ask(s, "GET", APPS, p.bob, NULL), 200);
+    assert_int_equal(got_len(s, "apps"), 0);
+}
+
+/* Without a share, people have an app by the template: the first one may take that from them. */
+static void what_the_template_gave_is_withdrawn_too(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+    unsigned before;
+
+    make_people(s, &p);
+    put_apps(s, &p, "public", "authenticated");
+    before = s->n_withdrawals;
+    assert_int_equal(ask(s, "PUT", SHARES "/lab", p.bob, "{\"level\":\"public\"}"), 200);
+    assert_int_equal(s->n_withdrawals, before);
+    assert_int_equal(ask(s, "DELETE", SHARES "/lab", p.bob, NULL), 204);
+    assert_int_equal(s->n_withdrawals, before + 1);
+    assert_string_equal(s->withdrawn.target, "lab");
+    put_apps(s, &p, "public", "authenticated");
+    assert_int_equal(ask(s, "POST", "/api/v1/workspaces", p.bob, "{\"name\":\"new\"}"), 201);
+    before = s->n_withdrawals;
+    assert_int_equal(ask(s, "PUT", "/api/v1/workspaces/bob/new/agents/main/shares/lab", p.bob,
+                         "{\"level\":\"owner\"}"),
+                     200);
+    assert_int_equal(s->n_withdrawals, before + 1);
+    assert_string_equal(s->withdrawn.target, "lab");
+    assert_int_equal(ask(s, "PUT", "/api/v1/workspaces/bob/new/agents/main/shares/lab", p.bob,
+                         "{\"level\":\"users\",\"users\":[\"eve\"]}"),
+                     200);
+    assert_int_equal(s->n_withdrawals, before + 1);
+}
+
 static void one_of_several_agents_is_named_in_the_url(void **state)
 {
     struct scene *s = *state;
@@ -243,6 +347,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_workspace_has_so_many_shares_and_no_more, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(ports_come_with_their_share_and_url, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_app_is_shared_over_the_template, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_share_of_an_app_that_is_gone_is_listed_as_such, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_template_gave_is_withdrawn_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_agents_is_named_in_the_url, set_up,
                                         tear_down),
     };

@@ -41,7 +41,6 @@ class Place:
         self.tokens["nobody"] = None
         self.ws = self.site.workspace(owner=people["owner"], name="dev")
         self.app = apps.App()
-        self.path = f"/api/v1/workspaces/ada/dev/agents/main/shares/{self.app.port}"
         self.owner = self.site.api(self.tokens["owner"])
         self.admin = self.site.api(self.tokens["administrator"])
 
@@ -50,12 +49,15 @@ class Place:
                                     json={"yaml": template(self.app.port, level, most, more)})
         assert answer.status_code in (200, 201), answer.text
 
-    def share(self, level, status=200, **more):
-        body = {"level": level, **({"users": ["bob"]} if level == "users" else {}), **more}
-        self.owner.request("PUT", self.path.removeprefix("/api/v1"), status, json=body)
+    def shares(self, target):
+        return f"/workspaces/ada/dev/agents/main/shares/{target or self.app.port}"
 
-    def unshare(self):
-        self.owner.delete(self.path.removeprefix("/api/v1"), 204)
+    def share(self, level, status=200, target=None, **more):
+        body = {"level": level, **({"users": ["bob"]} if level == "users" else {}), **more}
+        return self.owner.request("PUT", self.shares(target), status, json=body)
+
+    def unshare(self, target=None):
+        self.owner.delete(self.shares(target), 204)
 
     def host(self, target):
         return apps.host_of(self.site, target, self.ws, "ada")
@@ -113,6 +115,37 @@ def test_the_matrix_of_apps(switched):
             assert switched.by_path(who) == wanted, ("path", level, who)
 
 
+def test_the_matrix_of_apps_with_shares(switched):
+    """A share counts over the template, whether it is wider or narrower, and names people."""
+    for of_app, level in itertools.product(("owner", "public"), LEVELS):
+        switched.put_template(of_app)
+        switched.share(level, target="web")
+        for who in PEOPLE:
+            assert switched.by_host(who, "web") == expected(level, who), (of_app, level, who)
+            cut = level if switched.sharing else "owner"
+            wanted = expected(cut, who, administrators=switched.site_owner)
+            assert switched.by_path(who) == wanted, ("path", of_app, level, who)
+    switched.unshare("web")
+
+
+def test_an_apps_share_goes_as_far_as_its_template_lets_it(place):
+    for most, of_app, level in itertools.product(LEVELS, LEVELS, LEVELS):
+        limit = max(most, of_app, key=LEVELS.index)
+        place.put_template(of_app, most)
+        if LEVELS.index(level) <= LEVELS.index(limit):
+            place.share(level, target="web")
+        else:
+            told = place.share(level, status=403, target="web").json()["fields"][0]["message"]
+            assert '"default"' in told and f'"{limit}"' in told
+    # A share from before the template went down counts up to what is left.
+    place.put_template("owner", "public")
+    place.share("public", target="web")
+    place.put_template("owner", "authenticated")
+    for who in PEOPLE:
+        assert place.by_host(who, "web") == expected("authenticated", who), who
+    place.unshare("web")
+
+
 def test_the_matrix_of_ports(place):
     for most, level in itertools.product(LEVELS, LEVELS):
         place.put_template("owner", "public")
@@ -137,14 +170,31 @@ def test_path_apps_can_be_turned_off(make_deployment):
     connection.close()
 
 
+def test_narrowing_an_app_cuts_whom_the_template_let_in(place):
+    place.put_template("authenticated", "owner")
+    host = place.host("web")
+    answer = place.ask("other", host)
+    assert answer.status == 200
+    ticket = re.search(r"adit_ticket=[^;]+", answer.getheader("Set-Cookie")).group(0)
+    assert place.ask("nobody", host, Cookie=ticket).status == 200
+    place.share("users", target="web")
+    assert place.ask("nobody", host, Cookie=ticket).status == 303
+    assert place.by_host("other", "web") == 404
+    assert place.by_host("named", "web") == 200
+    place.unshare("web")
+    assert place.by_host("other", "web") == 200
+
+
+@pytest.mark.parametrize("what", ["port", "app"])
 @pytest.mark.parametrize("change", ["lower", "unshare", "remove", "log out", "template", "suspend"])
-def test_what_is_withdrawn_counts_at_once(place, supervisor, tmp_path, change):
+def test_what_is_withdrawn_counts_at_once(place, supervisor, tmp_path, change, what):
+    target = "web" if what == "app" else None
     place.put_template("owner", "public")
-    place.share("users")
+    place.share("users", target=target)
     person = adit.Cli(supervisor, tmp_path / "bob", "bob")
     person.login(place.site.url, place.people["named"].password)
     token = apps.token_of(person, place.site.url)
-    host = place.host(place.app.port)
+    host = place.host(target or place.app.port)
     connection = apps.Connection(place.site, host, token)
     ticket = re.search(r"adit_ticket=[^;]+", connection.ask().getheader("Set-Cookie")).group(0)
     connection.close()
@@ -156,9 +206,9 @@ def test_what_is_withdrawn_counts_at_once(place, supervisor, tmp_path, change):
     assert place.ask("nobody", host, Cookie=ticket).status == 200
 
     bob = place.people["named"]
-    {"lower": lambda: place.share("owner"),
-     "unshare": place.unshare,
-     "remove": lambda: place.share("users", users=["cy"]),
+    {"lower": lambda: place.share("owner", target=target),
+     "unshare": lambda: place.unshare(target),
+     "remove": lambda: place.share("users", users=["cy"], target=target),
      "log out": lambda: person.run("logout"),
      "template": lambda: place.put_template("owner", "owner"),
      "suspend": lambda: place.admin.request("PATCH", f"/users/{bob.name}", 200,
@@ -168,14 +218,17 @@ def test_what_is_withdrawn_counts_at_once(place, supervisor, tmp_path, change):
     with pytest.raises((websocket.WebSocketException, OSError)):
         channel.recv()
     assert time.monotonic() - since < 2 * SCALE
+    if change != "unshare":
+        place.unshare(target)
     if change == "suspend":
         place.admin.request("PATCH", f"/users/{bob.name}", 200, json={"suspended": False})
 
 
-def test_a_share_ends_by_itself(place):
+@pytest.mark.parametrize("target", [None, "web"], ids=["port", "app"])
+def test_a_share_ends_by_itself(place, target):
     place.put_template("owner", "public")
-    place.share("public", expires_in=2)
-    host = place.host(place.app.port)
+    place.share("public", expires_in=2, target=target)
+    host = place.host(target or place.app.port)
     answer = place.ask("nobody", host)
     assert answer.status == 200
     ticket = re.search(r"adit_ticket=[^;]+", answer.getheader("Set-Cookie")).group(0)

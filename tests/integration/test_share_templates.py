@@ -99,7 +99,56 @@ def test_apps_of_a_template_open_by_their_name(site):
     assert site.anna.run("open", "dev", "path", "-p").out.strip() == (
         f"{site.url}/@anna/dev/apps/path/")
     assert "did you mean 'shop'?" in site.anna.run("open", "dev", "shpo", code=1).err
-    assert "template" in site.anna.run("share", "dev", "shop", "--level", "public", code=2).err
+    app.close()
+
+
+def test_an_app_is_shared_over_its_template(site):
+    anna, app = site.anna, apps.App()
+    site.admin.run("templates", "push", "default", "-", stdin=GOOD % (app.port, app.port))
+    site.workspace(anna, "dev")
+    tokens = {name: apps.token_of(site.user(name), site.url) for name in ("bob", "eve")}
+    host = anna.run("open", "dev", "shop", "--print").out.strip()[len("http://"):].rstrip("/")
+
+    def statuses():
+        got = []
+        for name in ("bob", "eve"):
+            connection = apps.Connection(site, host, tokens[name])
+            got.append(connection.ask("GET", "/").status)
+            connection.close()
+        return got
+
+    def shown():
+        listed = anna.run("show", "dev", "--output", "json").json()["apps"]
+        return {each["slug"]: (each["share"], each["own"] and each["own"]["users"])
+                for each in listed}
+    assert shown() == {"shop": ("authenticated", None), "path": ("owner", None)}
+    said = anna.run("share", "dev", "shop", "--level", "users", "--with", "bob").out
+    assert said.splitlines()[0] == "App shop of dev is open to bob."
+    assert statuses() == [200, 404]
+    assert shown()["shop"] == ("users", ["bob"])
+    for command in (("ports", "dev"), ("show", "dev")):
+        row = next(line for line in anna.run(*command).out.splitlines() if line.startswith("shop"))
+        assert " bob " in row and host in row
+    refused = anna.run("share", "dev", "shop", "--level", "public", code=3).err
+    assert '"default"' in refused and '"authenticated"' in refused
+    refused = anna.run("share", "dev", "path", "--level", "authenticated", code=3).err
+    assert '"default"' in refused and '"users"' in refused
+    assert "no app" in anna.run("share", "dev", "none", "--level", "owner", code=1).err
+    anna.run("share", "dev", "shop", "--level", "owner", "--expires", "2h", "--output", "json")
+    assert statuses() == [404, 404]
+    assert "for another 2 h" in anna.run("ports", "dev").out
+    said = anna.run("unshare", "dev", "shop").out
+    assert said == "App shop of dev is open as its template says again.\n"
+    assert statuses() == [200, 200]
+    anna.run("unshare", "dev", "shop", code=1)
+
+    anna.run("share", "dev", "path", "--with", "bob")
+    site.admin.run("templates", "push", "default", "-", stdin="{}\n")
+    assert "(not in the template)" in anna.run("ports", "dev").out
+    assert "no app 'path'" in anna.run("open", "dev", "path", code=1).err
+    assert anna.run("unshare", "dev", "path", "--output", "json").json() == {
+        "workspace": "dev", "slug": "path"}
+    assert anna.run("show", "dev", "--output", "json").json()["apps"] == []
     app.close()
 
 
