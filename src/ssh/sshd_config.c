@@ -118,6 +118,7 @@ static int permit_line(struct buf *dst, const char *keyword, bool on, struct rul
     _cleanup_(buf_deinit) struct buf entries = BUF_INIT(SSHD_CONFIG_MAX);
     w->dst = &entries;
     int r = on ? write_rules(w, rules, list, err) : 0;
+    w->dst = NULL;
     if (r < 0 || !dst)
         return r;
     const char *text = w->any ? " any" : w->n == 0 ? " none" : buf_cstr(&entries);

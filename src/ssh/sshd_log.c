@@ -451,10 +451,7 @@ static void channel_refused(struct sshd_log *log, struct channel *c, struct span
 {
     char text[SSHD_TEXT_SIZE];
     str_copy_span(text, sizeof(text), reason);
-    if (c->use == USE_FORWARDED) {
-        tell_channel(log, SSHD_CHANNEL_REFUSED, c, text);
-        c->use = USE_OTHER;
-    } else if (c->use == USE_DIRECT && !c->told) {
+    if (c->use == USE_FORWARDED || (c->use == USE_DIRECT && !c->told)) {
         tell_channel(log, SSHD_CHANNEL_REFUSED, c, text);
         c->use = USE_OTHER;
     }
@@ -598,6 +595,8 @@ static const char *const without_interest[] = {
     "Received SIGCHLD.",
     "Received disconnect from ",
     "Disconnected from ",
+    "Transferred: sent ",
+    "Closing connection to ",
     "Connection closed by ",
     "Connection from UNKNOWN",
     "Accepted key ",
