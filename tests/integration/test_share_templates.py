@@ -173,12 +173,12 @@ def test_a_new_version_ends_forwards_that_it_forbids(site, tcp_echo):
     assert streams[1].recv(10) == b"still here"
 
     def refused():
-        with socket.create_connection(("127.0.0.1", forward.ports[0]), timeout=10) as again:
-            try:
+        try:
+            with socket.create_connection(("127.0.0.1", forward.ports[0]), timeout=10) as again:
                 again.sendall(b"x")
                 return again.recv(1) == b""
-            except ConnectionError:
-                return True
+        except ConnectionError:
+            return True
     assert refused()
     site.admin.run("templates", "push", "default", "-", stdin="{}\n")
     until(lambda: not refused(), "the forward's return")
