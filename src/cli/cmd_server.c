@@ -23,7 +23,7 @@ static struct option option_of(const struct setting *s)
                               : xasprintf("%s Key: %s.", s->help, s->key);
     return (struct option){
         .name = s->flag,
-        .kind = s->kind == SETTING_LISTEN || s->kind == SETTING_CIDRS ? OPTION_LIST : OPTION_VALUE,
+        .kind = setting_is_list(s) ? OPTION_LIST : OPTION_VALUE,
         .value = s->arg,
         .choices = s->kind == SETTING_LOG_LEVEL    ? "debug|info|warn|error"
                    : s->kind == SETTING_LOG_FORMAT ? "text|json"

@@ -39,10 +39,11 @@ static const struct setting settings[] = {
      "Event loops, each a thread. Default: one for each processor.", SETTING_COUNT, AT(workers), 1,
      256},
     {"tls-cert", "ADIT_TLS_CERT", "tls_cert", "FILE", NULL,
-     "Certificate chain (PEM). With --tls-key the server speaks HTTPS; SIGHUP reads both again.",
-     SETTING_TEXT, AT(tls_cert), 0, 0},
-    {"tls-key", "ADIT_TLS_KEY", "tls_key", "FILE", NULL, "Private key of --tls-cert (PEM).",
-     SETTING_TEXT, AT(tls_key), 0, 0},
+     "Certificate chain (PEM). With --tls-key the server speaks HTTPS; SIGHUP reads both again. "
+     "Repeatable: clients get the one for the name they ask for (SNI), else the first.",
+     SETTING_FILES, AT(tls_cert), 0, 0},
+    {"tls-key", "ADIT_TLS_KEY", "tls_key", "FILE", NULL,
+     "Private key (PEM) of the --tls-cert in the same place.", SETTING_FILES, AT(tls_key), 0, 0},
     {"trusted-proxies", "ADIT_TRUSTED_PROXIES", "trusted_proxies", "CIDR", NULL,
      "Networks of reverse proxies whose X-Forwarded-For is believed; repeatable or a comma list.",
      SETTING_CIDRS, AT(trusted_proxies), 0, 0},
@@ -106,14 +107,15 @@ static int check_url(struct server_config *c, struct err *err)
 
 static int check_tls(const struct server_config *c, struct err *err)
 {
-    const char *files[] = {c->tls_cert, c->tls_key};
+    const struct text_list *lists[] = {&c->tls_cert, &c->tls_key};
 
-    if (!c->tls_cert != !c->tls_key)
+    if (c->tls_cert.len != c->tls_key.len)
         return err_set(err, -EINVAL, "--tls-cert and --tls-key go together: %s is missing",
-                       c->tls_cert ? "--tls-key" : "--tls-cert");
-    for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        if (files[i] && access(files[i], R_OK) < 0)
-            return err_sys(err, -errno, "cannot read %s", files[i]);
+                       c->tls_cert.len > c->tls_key.len ? "--tls-key" : "--tls-cert");
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (size_t j = 0; j < lists[i]->len; j++)
+            if (access(lists[i]->items[j], R_OK) < 0)
+                return err_sys(err, -errno, "cannot read %s", lists[i]->items[j]);
     return 0;
 }
 
@@ -200,8 +202,8 @@ struct server_config *server_config_free(struct server_config *c)
     free(c->wildcard_access_url);
     free(c->data_dir);
     free(c->ready_file);
-    free(c->tls_cert);
-    free(c->tls_key);
+    text_list_deinit(&c->tls_cert);
+    text_list_deinit(&c->tls_key);
     free(c->trusted_proxies.items);
     free(c->metrics_from.items);
     free(c);

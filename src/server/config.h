@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "io/addr.h"
+#include "model/text_list.h"
 #include "server/cidr.h"
 
 struct listen_list {
@@ -25,10 +26,10 @@ struct server_config {
     char *access_url; /* "https://adit.example.com", no trailing slash; NULL: from listen */
     char *wildcard_access_url; /* "*.apps.example.com"; NULL: *.localhost with the port */
     char *data_dir;
-    char *ready_file; /* NULL: none */
-    unsigned workers; /* >= 1 */
-    char *tls_cert;   /* PEM files; both or neither */
-    char *tls_key;
+    char *ready_file;          /* NULL: none */
+    unsigned workers;          /* >= 1 */
+    struct text_list tls_cert; /* PEM files; a key for each, in the same order */
+    struct text_list tls_key;
     struct cidr_list trusted_proxies;
     struct cidr_list metrics_from; /* who may read /metrics */
     usec_t drain_timeout;
@@ -48,6 +49,7 @@ enum setting_kind {
     SETTING_TEXT,
     SETTING_LISTEN,   /* addresses with ports; a list */
     SETTING_CIDRS,    /* networks; a list */
+    SETTING_FILES,    /* paths; a list */
     SETTING_COUNT,    /* unsigned int in [min, max] */
     SETTING_SIZE,     /* bytes: "65536", "64KiB", "1MiB" */
     SETTING_DURATION, /* "90s", "15m"; stored in microseconds */
@@ -67,6 +69,9 @@ struct setting {
     size_t offset; /* of the field in struct server_config */
     uint64_t min, max;
 };
+
+/* Whether it may be given several times. */
+bool setting_is_list(const struct setting *s);
 
 /* The table, in the order of the help text. */
 const struct setting *server_settings(size_t *ret_n);

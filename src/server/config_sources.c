@@ -73,7 +73,7 @@ static int read_args(struct config_texts *t, const struct setting *settings, int
             *ret_file = value;
             continue;
         }
-        if (settings[at].kind != SETTING_LISTEN && settings[at].kind != SETTING_CIDRS)
+        if (!setting_is_list(&settings[at]))
             text_list_deinit(&t->of[at].values); /* the last one counts */
         snprintf(t->of[at].where, sizeof(t->of[at].where), "--%s", settings[at].flag);
         if ((r = add_text(&t->of[at], value, err)) < 0)

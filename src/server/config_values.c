@@ -95,7 +95,6 @@ int config_parse_size(struct span text, uint64_t min, uint64_t max, uint64_t *re
 static int parse_list(const struct setting *s, const struct text_list *values, void *field,
                       struct err *err)
 {
-    bool is_listen = s->kind == SETTING_LISTEN;
     size_t n = 0;
 
     for (size_t i = 0; i < values->len; i++) {
@@ -104,10 +103,16 @@ static int parse_list(const struct setting *s, const struct text_list *values, v
             piece = span_trim(piece);
             if (n++ >= CONFIG_LIST_MAX)
                 return err_set(err, -EINVAL, "too many values");
-            if ((is_listen ? parse_listen(piece, field) : parse_cidr(piece, field)) < 0)
-                return bad(err, piece,
-                           is_listen ? "ADDR:PORT, such as 127.0.0.1:7777, [::1]:7777 or *:7777"
-                                     : "a network, such as 10.0.0.0/8 or 192.168.1.7");
+            const char *wanted = NULL;
+            if (s->kind == SETTING_LISTEN && parse_listen(piece, field) < 0)
+                wanted = "ADDR:PORT, such as 127.0.0.1:7777, [::1]:7777 or *:7777";
+            else if (s->kind == SETTING_CIDRS && parse_cidr(piece, field) < 0)
+                wanted = "a network, such as 10.0.0.0/8 or 192.168.1.7";
+            else if (s->kind == SETTING_FILES &&
+                     (piece.len == 0 || text_list_add(field, piece, CONFIG_LIST_MAX) < 0))
+                wanted = "a file";
+            if (wanted)
+                return bad(err, piece, wanted);
         }
     }
     return 0;
@@ -176,12 +181,17 @@ static int parse_one(const struct setting *s, struct span text, void *field, str
     }
 }
 
+bool setting_is_list(const struct setting *s)
+{
+    return s->kind == SETTING_LISTEN || s->kind == SETTING_CIDRS || s->kind == SETTING_FILES;
+}
+
 int config_value_parse(const struct setting *s, const struct text_list *values,
                        struct server_config *c, struct err *err)
 {
     void *field = (char *)c + s->offset;
 
-    if (s->kind == SETTING_LISTEN || s->kind == SETTING_CIDRS)
+    if (setting_is_list(s))
         return parse_list(s, values, field, err);
     if (values->len > 1)
         return err_set(err, -EINVAL, "is given more than once");

@@ -140,14 +140,22 @@ static void on_stop_signal(int signum, void *ud)
 static int load_tls(struct server *s, struct err *err)
 {
     static const char *const alpn[] = {"http/1.1", NULL};
+    const struct text_list *certs = &s->config->tls_cert, *keys = &s->config->tls_key;
     struct tls_context *tls, *old;
     int r;
 
-    if (!s->config->tls_cert)
+    if (certs->len == 0)
         return 0;
-    r = tls_context_server(s->config->tls_cert, s->config->tls_key, alpn, &tls, err);
+    r = tls_context_server(certs->items[0], keys->items[0], alpn, &tls, err);
     if (r < 0)
         return r;
+    for (size_t i = 1; i < certs->len; i++) {
+        r = tls_context_add_certificate(tls, certs->items[i], keys->items[i], err);
+        if (r < 0) {
+            tls_context_unref(tls);
+            return r;
+        }
+    }
     pthread_mutex_lock(&s->tls_lock);
     old = s->tls;
     s->tls = tls;
@@ -249,8 +257,8 @@ static int make_urls(struct server *s, struct err *err)
 {
     const struct server_config *c = s->config;
 
-    s->access_url =
-        c->access_url ? xstrdup(c->access_url) : urls_access(&s->listen.items[0], c->tls_cert);
+    s->access_url = c->access_url ? xstrdup(c->access_url)
+                                  : urls_access(&s->listen.items[0], c->tls_cert.len > 0);
     s->wildcard_url =
         c->wildcard_access_url ? xstrdup(c->wildcard_access_url) : urls_wildcard(s->access_url);
     return s->wildcard_url

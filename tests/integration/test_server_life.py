@@ -130,17 +130,44 @@ def test_open_streams_go_on_while_the_server_drains(make_deployment, supervisor,
     assert deployment.server.wait_exit() == 0
 
 
-def make_certificate(folder, name):
+def make_certificate(folder, name, alternative="IP:127.0.0.1"):
     """A key and a self-signed certificate with this name."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"],
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternative}"],
         check=True, capture_output=True)
 
 
 def served_certificate(port):
     return ssl.get_server_certificate(("127.0.0.1", port), timeout=10)
+
+
+def certificate_for(port, name):
+    """What a client gets that asks for this name (SNI)."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        with context.wrap_socket(plain, server_hostname=name) as secured:
+            return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True)).strip()
+
+
+def test_each_name_gets_its_own_certificate(supervisor, tmp_path):
+    options, files = [], {}
+    for name in ("adit.example.test", "*.apps.example.test"):
+        folder = tmp_path / name.strip("*.")
+        folder.mkdir()
+        make_certificate(folder, "x", f"DNS:{name}")
+        options += ["--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem"]
+        files[name] = (folder / "cert.pem").read_text().strip()
+    ready = tmp_path / "ready.json"
+    start(supervisor, tmp_path, *options, "--ready-file", ready)
+    until(ready.exists, "server listening")
+    port = int(json.loads(ready.read_text())["url"].rsplit(":", 1)[1])
+    main, apps = files.values()
+    assert certificate_for(port, "adit.example.test") == main
+    assert certificate_for(port, "3000--dev--ada.apps.example.test") == apps
+    assert certificate_for(port, "elsewhere.test") == main
 
 
 def test_https_and_a_new_certificate_on_sighup(supervisor, tmp_path):
