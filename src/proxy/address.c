@@ -86,5 +86,6 @@ enum address_kind address_of(const struct app_site *site, const char *access_hos
     }
     if (!span_starts(path, "/@"))
         return ADDRESS_OTHER;
-    return read_path(path, ret);
+    /* A ticket is bound to the host's name, so there must be one. */
+    return named ? read_path(path, ret) : ADDRESS_BAD_HOST;
 }
