@@ -18,6 +18,7 @@
 #include "io/loop.h"
 #include "io/stream.h"
 #include "server/agent_conn.h"
+#include "server/audit_file.h"
 #include "server/instance.h"
 #include "store/audit.h"
 #include "store/store.h"
@@ -153,6 +154,8 @@ static void on_stored(void *ud, int result)
     if (result != STORE_OK)
         log_error("an agent's records were not stored",
                   LOG_STR("reason", store_result_text(result)));
+    else
+        audit_file_add(b->w->server->audit_file, b->events, b->n);
     if (r && result == STORE_OK) {
         r->after = b->last;
         ask(r);

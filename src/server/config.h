@@ -27,6 +27,7 @@ struct server_config {
     char *wildcard_access_url; /* "*.apps.example.com"; NULL: *.localhost with the port */
     char *data_dir;
     char *ready_file;          /* NULL: none */
+    char *audit_file;          /* NULL: none */
     unsigned workers;          /* >= 1 */
     struct text_list tls_cert; /* PEM files; a key for each, in the same order */
     struct text_list tls_key;

@@ -15,6 +15,7 @@
 #include "server/registry.h"
 #include "web/counters.h"
 
+struct audit_file;
 struct auth;
 struct data_dir;
 struct exchange;
@@ -55,6 +56,7 @@ struct server {
     const struct server_config *config;
     struct data_dir *data_dir;
     struct store *store;
+    struct audit_file *audit_file; /* NULL: none */
     struct auth *auth;
     struct registry *registry;
     struct quota *quota;

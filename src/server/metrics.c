@@ -5,6 +5,7 @@
 
 #include "auth/auth.h"
 #include "base/cleanup.h"
+#include "server/audit_file.h"
 #include "server/instance.h"
 #include "store/store.h"
 #include "web/counters.h"
@@ -137,6 +138,9 @@ int metrics_write(struct server *s, struct buf *out)
     one(out, "adit_agents", "gauge", "Agents that are connected.", registry_len(s->registry));
     one(out, "adit_withdrawals_total", "counter", "Times that a right was withdrawn.",
         atomic_load(&s->withdrawals));
+    one(out, "adit_audit_file_lost_total", "counter",
+        "Audit events that could not be written to the audit file.",
+        audit_file_lost(s->audit_file));
     write_workers(s, out);
     write_requests(s, out);
     write_proxy(s, out);

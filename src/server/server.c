@@ -23,6 +23,7 @@
 #include "io/signal.h"
 #include "io/tls.h"
 #include "io/worker.h"
+#include "server/audit_file.h"
 #include "server/data_dir.h"
 #include "server/instance.h"
 #include "server/ready_file.h"
@@ -173,8 +174,11 @@ static void on_hup_signal(int signum, void *ud)
     if (load_tls(&run->server, &err) < 0)
         log_error("the certificate was not read again; the old one stays",
                   LOG_STR("reason", err.text));
-    else
+    else if (run->server.tls)
         log_info("the certificate was read again");
+    if (audit_file_reopen(run->server.audit_file, &err) < 0)
+        log_error("the audit file was not opened anew; the old one stays",
+                  LOG_STR("reason", err.text));
 }
 
 static void on_pruned(void *ud, int r)
@@ -266,6 +270,13 @@ static int make_urls(struct server *s, struct err *err)
                : 0;
 }
 
+static int open_audit_file(struct server *s, struct err *err)
+{
+    const char *path = s->config->audit_file;
+
+    return path ? audit_file_open(path, &s->audit_file, err) : 0;
+}
+
 static int open_store(struct server *s, struct err *err)
 {
     struct store_options options = {0};
@@ -304,7 +315,7 @@ static int open_all(struct run *run, struct err *err)
 
     if ((r = data_dir_open(c->data_dir, &s->data_dir, err)) < 0 || (r = load_tls(s, err)) < 0 ||
         (r = find_addresses(s, err)) < 0 || (r = make_urls(s, err)) < 0 ||
-        (r = open_store(s, err)) < 0)
+        (r = open_audit_file(s, err)) < 0 || (r = open_store(s, err)) < 0)
         return r;
     s->auth = auth_new(s->store, &(struct auth_options){0});
     if ((r = start_keys(s, err)) < 0)
@@ -385,6 +396,7 @@ static void close_all(struct run *run)
     free(s->access_url);
     free(s->wildcard_url);
     s->tls = tls_context_unref(s->tls);
+    s->audit_file = audit_file_close(s->audit_file);
     s->data_dir = data_dir_close(s->data_dir);
 }
 

@@ -12,6 +12,7 @@
 #include "server/agent_conn.h"
 #include "server/agent_records.h"
 #include "server/agent_request.h"
+#include "server/audit_file.h"
 #include "server/client_ip.h"
 #include "server/conn.h"
 #include "server/instance.h"
@@ -47,6 +48,13 @@ static void live_agent_get(void *ud, const struct id *agent_id, const char *path
                            web_agent_answered_fn *answered, void *answered_ud)
 {
     agent_request_get(ud, agent_id, path, answered, answered_ud);
+}
+
+static void live_audited(void *ud, const struct audit_event *event)
+{
+    struct server_worker *w = ud;
+
+    audit_file_add(w->server->audit_file, event, 1);
 }
 
 static uint64_t live_withdrawals(void *ud)
@@ -121,6 +129,7 @@ static void live_relay(void *ud, struct exchange *x, struct web_relay *relay)
 static const struct web_live live = {.client_ip = live_client_ip,
                                      .presence = live_presence,
                                      .agent_get = live_agent_get,
+                                     .audited = live_audited,
                                      .withdrawals = live_withdrawals,
                                      .withdraw = live_withdraw,
                                      .agent_connect = live_agent_connect,

@@ -13,9 +13,18 @@
 
 struct rotation {
     struct id agent_id;
-    char target[3 * NAME_SIZE];
+    char workspace[2 * NAME_SIZE];
     struct api_agent_token msg;
 };
+
+static void record_token(struct call *c, const struct rotation *made)
+{
+    struct audit_event e = call_event(c, AUDIT_AGENT_UPDATE, "token");
+
+    str_copy(e.workspace, sizeof(e.workspace), made->workspace);
+    str_copy(e.agent, sizeof(e.agent), made->msg.agent);
+    web_record(c->web, &e);
+}
 
 static void on_rotated(void *ud, int r)
 {
@@ -29,7 +38,7 @@ static void on_rotated(void *ud, int r)
         call_store_failed(c, r);
     } else {
         c->web->o.live->withdraw(c->web->o.live_ud, &what);
-        call_record(c, AUDIT_AGENT_UPDATE, made->target);
+        record_token(c, made);
         call_answer(c, 200, &api_agent_token_type, &msg);
     }
     explicit_bzero(&msg, sizeof(msg));
@@ -45,8 +54,7 @@ static void rotate(struct call *c, const struct store_workspace *ws)
         return;
     made = call_state(c, sizeof(*made));
     made->agent_id = agent->id;
-    snprintf(made->target, sizeof(made->target), "%s/%s.%s", ws->ws.owner_name, ws->ws.name,
-             agent->name);
+    snprintf(made->workspace, sizeof(made->workspace), "%s/%s", ws->ws.owner_name, ws->ws.name);
     str_copy(made->msg.agent, sizeof(made->msg.agent), agent->name);
     token_make(TOKEN_LETTER_AGENT, made->msg.token, hash);
     store_agent_set_token(call_store(c), call_loop(c), agent->id, hash, on_rotated, c);

@@ -213,6 +213,14 @@ void call_record(struct call *c, enum audit_action action, const char *target)
     web_record(c->web, &e);
 }
 
+void call_record_workspace(struct call *c, enum audit_action action, const char *workspace)
+{
+    struct audit_event e = call_event(c, action, workspace);
+
+    str_copy(e.workspace, sizeof(e.workspace), workspace);
+    web_record(c->web, &e);
+}
+
 /* ---- the steps, last one first ---- */
 
 static void on_body(struct exchange *x, int result, struct span body, void *ud)

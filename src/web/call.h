@@ -67,6 +67,8 @@ bool call_may(struct call *c, enum right_action action, const struct right_objec
 struct audit_event call_event(const struct call *c, enum audit_action action, const char *target);
 /* Records call_event() with the result "ok". */
 void call_record(struct call *c, enum audit_action action, const char *target);
+/* The same about a workspace, "owner/name", which is also the target. */
+void call_record_workspace(struct call *c, enum audit_action action, const char *workspace);
 
 /* ---- these end the call ---- */
 

@@ -97,6 +97,12 @@ static inline void live_deliver(void *ud)
         s->answered(-ENOTCONN, NULL, 0, s->answered_ud);
 }
 
+static inline void live_audited(void *ud, const struct audit_event *event)
+{
+    (void)ud;
+    (void)event;
+}
+
 static inline void live_agent_get(void *ud, const struct id *agent_id, const char *path,
                                   web_agent_answered_fn *answered, void *answered_ud)
 {
@@ -146,6 +152,7 @@ static inline void live_relay(void *ud, struct exchange *x, struct web_relay *re
 static const struct web_live scene_live = {.client_ip = live_client_ip,
                                            .presence = live_presence,
                                            .agent_get = live_agent_get,
+                                           .audited = live_audited,
                                            .withdrawals = live_withdrawals,
                                            .withdraw = live_withdraw,
                                            .agent_connect = live_agent_connect,

@@ -131,6 +131,7 @@ static void on_recorded(void *ud, int r)
         log_error("an audit event was not stored",
                   LOG_STR("action", audit_action_name(record->event.action)),
                   LOG_STR("actor", record->event.actor), LOG_STR("reason", store_result_text(r)));
+    record->web->o.live->audited(record->web->o.live_ud, &record->event);
     record->web->in_flight--;
     free(record);
 }

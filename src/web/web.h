@@ -70,6 +70,8 @@ struct web_live {
     /* GET on the agent's own API. `answered` comes on this loop, never inside the call. */
     void (*agent_get)(void *ud, const struct id *agent_id, const char *path,
                       web_agent_answered_fn *answered, void *answered_ud);
+    /* The store has taken the event, or has failed to. */
+    void (*audited)(void *ud, const struct audit_event *event);
     /* How many withdrawals there were so far; see web_relay. */
     uint64_t (*withdrawals)(void *ud);
     /* After the store has the change: what it forbids ends, on all workers, at once. */

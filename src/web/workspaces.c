@@ -207,7 +207,7 @@ static void answer_created(struct call *c, const struct store_workspace *ws)
 
     snprintf(target, sizeof(target), "%s/%s", ws->ws.owner_name, ws->ws.name);
     workspaces_show(c, ws, &msg.workspace);
-    call_record(c, AUDIT_WORKSPACE_CREATE, target);
+    call_record_workspace(c, AUDIT_WORKSPACE_CREATE, target);
     call_answer(c, 201, &api_workspace_created_type, &msg);
     free(msg.workspace.agents);
 }
@@ -326,7 +326,7 @@ static void on_deleted(void *ud, int r)
     }
     snprintf(target, sizeof(target), "%s/%s", ws->owner_name, ws->name);
     c->web->o.live->withdraw(c->web->o.live_ud, &what);
-    call_record(c, AUDIT_WORKSPACE_DELETE, target);
+    call_record_workspace(c, AUDIT_WORKSPACE_DELETE, target);
     call_done(c);
 }
 

@@ -1,6 +1,8 @@
 """The audit record as `adit audit` shows it."""
 import csv
 import io
+import json
+import signal
 import socket
 
 import pytest
@@ -119,3 +121,41 @@ def test_what_ends_while_the_server_is_away_is_on_record_once(own_deployment, tc
     workspace.wait_connected()
     assert [each["target"] for each in events(workspace.owner)].count(target) == 1
     running.stop()
+
+
+# ---- the file ----
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_record_is_a_file_too_and_can_be_rotated(make_deployment, tmp_path, tcp_echo):
+    path = tmp_path / "audit.jsonl"
+    deployment = make_deployment("--audit-file", path)
+    workspace = deployment.workspace()
+    assert path.stat().st_mode & 0o777 == 0o600
+    made = [each for each in lines(path) if each["action"] == "workspace_create"]
+    assert [(each["actor"], each["workspace"]) for each in made] == [
+        ("admin", f"admin/{workspace.name}")]
+
+    running = workspace.owner.forward(workspace.name, "--tcp",
+                                      f"{net.free_port()}:{tcp_echo.port}")
+    assert net.exchange((HOST, running.ports[0]), b"on file") == b"on file"
+    running.stop()
+    record = ended(workspace.owner, workspace, f"127.0.0.1:{tcp_echo.port}")
+    until(lambda: record in lines(path), "the forward is in the file")
+
+    path.rename(tmp_path / "audit.jsonl.1")
+    since = deployment.server.position()
+    deployment.server.signal(signal.SIGHUP)
+    until(path.exists, "the file is opened anew")
+    workspace.owner.run("tokens", "create", "after")
+    until(lambda: [each["action"] for each in lines(path)] == ["token_create"],
+          "what came after is in the new file")
+    assert "stays" not in deployment.server.text(since=since)
+
+
+def test_an_audit_file_that_cannot_be_opened_is_an_error_at_start(person, tmp_path):
+    failed = person.run("server", "--listen", "127.0.0.1:0", "--data-dir", tmp_path / "data",
+                        "--audit-file", tmp_path / "missing" / "audit.jsonl", code=1)
+    assert "cannot open the audit file" in failed.err and "No such file" in failed.err
