@@ -96,7 +96,7 @@ static void serve(struct peer_session *s, struct channel_request *rq, enum chann
     case CHANNEL_SSH:
         if (!s->peers->ssh)
             break;
-        serve_ssh(s->peers->loop, rq, s->peers->ssh, &s->grant.forwarding, s->grant.user,
+        serve_ssh(s->peers->loop, rq, s->peers->ssh, &s->grant.forwarding, &s->reporter,
                   &s->served);
         return;
     case CHANNEL_PEER:
@@ -132,8 +132,11 @@ static void channel_requested(struct tunnel_session *session, struct channel_req
     enum dial_result result = policy_check(&s->grant, &goal, clock_realtime(), &err);
     if (result != DIAL_OK) {
         log_info("channel refused", LOG_STR("user", s->grant.user), LOG_STR("reason", err.text));
-        if (s->reporter.records && goal.kind != CHANNEL_SSH && goal.kind != CHANNEL_PEER)
-            served_refused(&s->reporter, &goal, result);
+        if (s->reporter.records && goal.kind != CHANNEL_PEER)
+            served_refused(&s->reporter, &goal, result,
+                           goal.kind == CHANNEL_SSH
+                               ? "SSH is off"
+                               : policy_rule_against(&s->grant.forwarding, &goal));
         channel_refuse(rq, result, err.text);
         return;
     }

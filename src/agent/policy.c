@@ -34,55 +34,63 @@ static enum dial_result forbid(struct err *err, const struct channel_goal *goal,
     return DIAL_FORBIDDEN;
 }
 
-static enum dial_result check_open(const struct forward_policy *policy,
-                                   const struct channel_goal *goal, struct err *err)
+static const char *rule_against_open(const struct forward_policy *policy,
+                                     const struct channel_goal *goal)
 {
     if (!policy->local)
-        return forbid(err, goal, "forwarding.local is off");
+        return "forwarding.local is off";
+    if (goal->unix_path[0])
+        return policy->unix_sockets ? NULL : "forwarding.unix is off";
     if (!permit_any(policy->permit_open.items, policy->permit_open.len, span_of(goal->host),
                     goal->port))
-        return forbid(err, goal, "forwarding.permit_open");
-    return DIAL_OK;
+        return "forwarding.permit_open";
+    return NULL;
 }
 
-static enum dial_result check_listen(const struct forward_policy *policy,
-                                     const struct channel_goal *goal, struct err *err)
+static const char *rule_against_listen(const struct forward_policy *policy,
+                                       const struct channel_goal *goal)
 {
     if (!policy->remote)
-        return forbid(err, goal, "forwarding.remote is off");
+        return "forwarding.remote is off";
     if (goal->unix_path[0])
-        return policy->unix_sockets ? DIAL_OK : forbid(err, goal, "forwarding.unix is off");
+        return policy->unix_sockets ? NULL : "forwarding.unix is off";
     if (!policy->public_listen && goal->host[0] && !host_is_loopback(span_of(goal->host)))
-        return forbid(err, goal, "forwarding.public_listen is off");
+        return "forwarding.public_listen is off";
     if (!permit_any(policy->permit_listen.items, policy->permit_listen.len, span_of(goal->host),
                     goal->port))
-        return forbid(err, goal, "forwarding.permit_listen");
-    return DIAL_OK;
+        return "forwarding.permit_listen";
+    return NULL;
+}
+
+const char *policy_rule_against(const struct forward_policy *policy,
+                                const struct channel_goal *goal)
+{
+    switch (goal->kind) {
+    case CHANNEL_TCP:
+    case CHANNEL_UDP:
+    case CHANNEL_UNIX:
+        return rule_against_open(policy, goal);
+    case CHANNEL_LISTEN:
+        return rule_against_listen(policy, goal);
+    case CHANNEL_ACCEPT: /* of a listener that was allowed */
+        return policy->remote ? NULL : "forwarding.remote is off";
+    case CHANNEL_SSH:
+    case CHANNEL_PEER:
+    case CHANNEL_REQUEST:
+        break;
+    }
+    return "not for peers";
 }
 
 enum dial_result policy_check(const struct grant *grant, const struct channel_goal *goal,
                               usec_t now, struct err *err)
 {
-    const struct forward_policy *policy = &grant->forwarding;
+    const char *rule;
     if (grant->expires_at && now >= grant->expires_at)
-        return forbid(err, goal, "the grant has expired");
-    switch (goal->kind) {
-    case CHANNEL_TCP:
-    case CHANNEL_UDP:
-        return check_open(policy, goal, err);
-    case CHANNEL_UNIX:
-        if (!policy->local)
-            return forbid(err, goal, "forwarding.local is off");
-        return policy->unix_sockets ? DIAL_OK : forbid(err, goal, "forwarding.unix is off");
-    case CHANNEL_LISTEN:
-        return check_listen(policy, goal, err);
-    case CHANNEL_ACCEPT: /* of a listener that was allowed */
-        return policy->remote ? DIAL_OK : forbid(err, goal, "forwarding.remote is off");
-    case CHANNEL_SSH:
-        return grant->ssh ? DIAL_OK : forbid(err, goal, "SSH is off");
-    case CHANNEL_PEER:
-    case CHANNEL_REQUEST:
-        break;
-    }
-    return forbid(err, goal, "not for peers");
+        rule = "the grant has expired";
+    else if (goal->kind == CHANNEL_SSH)
+        rule = grant->ssh ? NULL : "SSH is off";
+    else
+        rule = policy_rule_against(&grant->forwarding, goal);
+    return rule ? forbid(err, goal, rule) : DIAL_OK;
 }

@@ -27,6 +27,13 @@ enum { GOAL_TEXT_SIZE = HOSTPORT_SIZE + 32 };
 char *channel_goal_text(const struct channel_goal *goal, char dst[static GOAL_TEXT_SIZE]);
 
 /*
+ * The rule that is against it, such as "forwarding.permit_open" (a constant); NULL: allowed. Of
+ * channels that forward.
+ */
+const char *policy_rule_against(const struct forward_policy *policy,
+                                const struct channel_goal *goal);
+
+/*
  * DIAL_OK, or DIAL_FORBIDDEN with a text that names the rule. `now` is real time.
  */
 enum dial_result policy_check(const struct grant *grant, const struct channel_goal *goal,

@@ -7,6 +7,7 @@
 
 #include "agent/served.h"
 #include "agent/ssh_host.h"
+#include "agent/ssh_record.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,13 +18,19 @@ struct ssh_channel {
     struct ssh_host *host;
     struct channel_request *rq; /* until sshd speaks */
     struct ssh_service *service;
+    struct ssh_record *record;
     char user[NAME_SIZE];
+    const char *result; /* how it ended, a word */
 };
 
 static void ssh_channel_free(struct served *s)
 {
     struct ssh_channel *c = container_of(s, struct ssh_channel, served);
+    bool started = c->service && !c->rq;
     ssh_service_free(c->service);
+    if (started)
+        ssh_record_end(c->record, c->result ? c->result : "ok");
+    ssh_record_free(c->record);
     channel_request_free(c->rq);
     c->host->n_connections--;
     free(c);
@@ -35,6 +42,7 @@ static void refuse(struct ssh_channel *c, const struct err *err)
                               : err->code == -EMFILE ? DIAL_LIMIT
                               : err->code == -EACCES ? DIAL_NOT_PERMITTED
                                                      : DIAL_UNSUPPORTED;
+    ssh_record_refused(c->record, dial_result_name(result), err);
     log_info("SSH refused", LOG_STR("user", c->user), LOG_STR("reason", err->text));
     channel_refuse(steal(&c->rq), result, err->text);
     served_end(&c->served);
@@ -49,6 +57,7 @@ static void sshd_started(struct ssh_service *service, void *ud)
 static void sshd_logged(const struct sshd_event *e, void *ud)
 {
     struct ssh_channel *c = ud;
+    ssh_record_event(c->record, e);
     bool frequent = e->kind == SSHD_CHANNEL_OPENED || e->kind == SSHD_CHANNEL_CLOSED ||
                     e->kind == SSHD_CHANNEL_REFUSED || e->kind == SSHD_RAW;
     log_event(frequent ? LOG_DEBUG : LOG_INFO, "SSH", LOG_STR("user", c->user),
@@ -94,7 +103,8 @@ static int start(struct ssh_channel *c, struct loop *loop, const struct forward_
 }
 
 void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *host,
-               const struct forward_policy *policy, const char *user, struct list *list)
+               const struct forward_policy *policy, const struct served_reporter *reporter,
+               struct list *list)
 {
     struct ssh_channel *c = new0(struct ssh_channel);
     struct err err = ERR_INIT;
@@ -102,7 +112,8 @@ void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *h
     c->rq = rq;
     c->served.free = ssh_channel_free;
     c->served.policy_fixed = true;
-    str_copy(c->user, sizeof(c->user), user);
+    str_copy(c->user, sizeof(c->user), reporter->user);
+    c->record = ssh_record_new(host, reporter, c->user, policy);
     host->n_connections++;
     channel_goal_of(channel_request_info(rq), &c->served.goal);
     list_append(list, &c->served.link);

@@ -33,11 +33,17 @@ static struct audit_event event_of(const struct served_reporter *reporter,
 }
 
 void served_refused(const struct served_reporter *reporter, const struct channel_goal *goal,
-                    enum dial_result result)
+                    enum dial_result result, const char *rule)
 {
-    enum audit_action action =
-        goal->kind == CHANNEL_LISTEN ? AUDIT_LISTEN_OPEN : AUDIT_FORWARD_CLOSE;
+    enum audit_action action = goal->kind == CHANNEL_LISTEN ? AUDIT_LISTEN_OPEN
+                               : goal->kind == CHANNEL_SSH  ? AUDIT_SSH_OPEN
+                                                            : AUDIT_FORWARD_CLOSE;
     struct audit_event e = event_of(reporter, goal, 0, action, dial_result_name(result));
+    if (goal->kind == CHANNEL_SSH) {
+        e.direction = AUDIT_NO_DIRECTION;
+        e.target[0] = '\0';
+    }
+    str_copy(e.detail, sizeof(e.detail), rule ? rule : "");
     records_add(reporter->records, &reporter->peer, &e);
 }
 

@@ -56,14 +56,15 @@ void serve_listen(struct loop *loop, struct channel_request *rq, struct list *li
  * policy. `policy` is borrowed for the call.
  */
 void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *host,
-               const struct forward_policy *policy, const char *user, struct list *list);
+               const struct forward_policy *policy, const struct served_reporter *reporter,
+               struct list *list);
 
 /* It began; the session's context is its reporter. */
 void served_begin(struct served *s, struct tunnel_session *session);
 /* Its request was accepted. */
 void served_opened(struct served *s);
-/* A request was refused before anything was served. */
+/* A request was refused before anything was served; `rule`: the one against it, may be NULL. */
 void served_refused(const struct served_reporter *reporter, const struct channel_goal *goal,
-                    enum dial_result result);
+                    enum dial_result result, const char *rule);
 /* Puts it on record, takes it out of its list and frees it. */
 void served_end(struct served *s);

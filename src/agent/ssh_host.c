@@ -14,6 +14,8 @@ enum { ANSWER_MAX_LEN = 4096 };
 struct ssh_host *ssh_host_new(struct span token)
 {
     struct ssh_host *host = new0(struct ssh_host);
+    list_init(&host->connections);
+    list_init(&host->forwards);
     host->key = ssh_key_derive(token, "adit SSH host key");
     return host;
 }

@@ -18,6 +18,7 @@ static const struct api_field event_fields[] = {
     API_F_NUMBER(struct api_audit_event, event.bytes_out, "bytes_out", 0, LLONG_MAX, API_OPT),
     API_F_NUMBER(struct api_audit_event, duration_ms, "duration_ms", 0, LLONG_MAX, API_OPT),
     API_F_TEXT(struct api_audit_event, event.result, "result", raw, API_NULL),
+    API_F_TEXT(struct api_audit_event, event.detail, "detail", raw, API_NULL),
     API_F_TEXT(struct api_audit_event, event.ip, "ip", raw, API_NULL),
 };
 API_TYPE(api_audit_event_type, struct api_audit_event, "AuditEvent", event_fields);

@@ -4,10 +4,10 @@
 #include "model/audit.h"
 
 /*
- * Worst-case JSON of an event is under 3.5 KiB, so that a full piece stays below
+ * Worst-case JSON of an event is under 4 KiB, so that a full piece stays below
  * API_JSON_MAX_LEN.
  */
-enum { API_AUDIT_PIECE_MAX = 300, API_AUDIT_NEXT_SIZE = 24 };
+enum { API_AUDIT_PIECE_MAX = 250, API_AUDIT_NEXT_SIZE = 24 };
 
 struct api_audit_event {
     struct audit_event event;

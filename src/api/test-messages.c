@@ -56,11 +56,11 @@
     "\"workspace\":\"bob/"                                                                         \
     "dev\",\"agent\":\"main\",\"target\":\" a\\u0001b \",\"direction\":\"local\","                 \
     "\"path\":\"direct\",\"bytes_in\":9223372036854775807,\"bytes_out\":1,\"duration_ms\":1500,"   \
-    "\"result\":\"ok\",\"ip\":\"2001:db8::1\"}"
+    "\"result\":\"ok\",\"detail\":null,\"ip\":\"2001:db8::1\"}"
 #define EVENT2                                                                                     \
     "{\"id\":" ID2 ",\"time\":" TIME ",\"action\":\"setup\",\"actor\":null,\"workspace\":null,"    \
     "\"agent\":null,\"target\":null,\"direction\":null,\"path\":null,\"bytes_in\":0,"              \
-    "\"bytes_out\":0,\"duration_ms\":0,\"result\":null,\"ip\":null}"
+    "\"bytes_out\":0,\"duration_ms\":0,\"result\":null,\"detail\":null,\"ip\":null}"
 
 /* In the form in which we write them: what is read comes out as it was. */
 static const struct {

@@ -41,26 +41,34 @@ static bool has_amounts(const struct audit_event *e)
     return e->bytes_in || e->bytes_out || e->duration;
 }
 
+/* sshd does not count what it carries. */
+static bool is_ssh(const struct audit_event *e)
+{
+    return e->action >= AUDIT_SSH_OPEN && e->action <= AUDIT_SSH_RAW;
+}
+
 static void table_event(struct table *t, const struct api_audit_event *event)
 {
     const struct audit_event *e = &event->event;
     char time[CLOCK_TEXT_LEN], in[TEXT_SIZE] = "", out[TEXT_SIZE] = "", duration[TEXT_SIZE] = "";
     if (has_amounts(e) || event->duration_ms) {
-        text_bytes((double)e->bytes_in, in);
-        text_bytes((double)e->bytes_out, out);
+        if (e->bytes_in || e->bytes_out || !is_ssh(e)) {
+            text_bytes((double)e->bytes_in, in);
+            text_bytes((double)e->bytes_out, out);
+        }
         text_duration((usec_t)event->duration_ms * USEC_PER_MSEC, duration);
     }
-    table_row(
-        t, (const char *const[]){time_text(e->time, time), e->actor, audit_action_name(e->action),
-                                 e->workspace, e->target, audit_direction_name(e->direction),
-                                 audit_carrier_name(e->carrier), in, out, duration, e->result});
+    table_row(t, (const char *const[]){
+                     time_text(e->time, time), e->actor, audit_action_name(e->action), e->workspace,
+                     e->target, audit_direction_name(e->direction), audit_carrier_name(e->carrier),
+                     in, out, duration, e->result, e->detail});
 }
 
 void audit_text_table(const struct api_audit_event *events, size_t n, struct output *out)
 {
     struct table *t = table_new((const char *const[]){"TIME (UTC)", "PERSON", "ACTION", "WORKSPACE",
                                                       "TARGET", "DIRECTION", "PATH", "IN", "OUT",
-                                                      "DURATION", "RESULT", NULL});
+                                                      "DURATION", "RESULT", "DETAIL", NULL});
     for (size_t i = 0; i < n; i++)
         table_event(t, &events[i]);
     table_print(t, out);
@@ -86,6 +94,7 @@ static void csv_event(FILE *f, const struct api_audit_event *event)
                                  out,
                                  duration,
                                  e->result,
+                                 e->detail,
                                  e->ip,
                                  id_format(&e->id, id)};
     csv_row(f, cells, ARRAY_LEN(cells));
@@ -93,9 +102,10 @@ static void csv_event(FILE *f, const struct api_audit_event *event)
 
 void audit_text_csv(const struct api_audit_event *events, size_t n, struct output *out)
 {
-    static const char *const titles[] = {
-        "time", "action",   "actor",     "workspace",   "agent",  "target", "direction",
-        "path", "bytes_in", "bytes_out", "duration_ms", "result", "ip",     "id"};
+    static const char *const titles[] = {"time",     "action",    "actor",       "workspace",
+                                         "agent",    "target",    "direction",   "path",
+                                         "bytes_in", "bytes_out", "duration_ms", "result",
+                                         "detail",   "ip",        "id"};
     csv_row(out->out, titles, ARRAY_LEN(titles));
     for (size_t i = 0; i < n; i++)
         csv_event(out->out, &events[i]);

@@ -86,6 +86,7 @@ static struct api_audit_event events[2] = {
                .bytes_in = 2048,
                .bytes_out = 5,
                .result = "ok",
+               .detail = "from here",
                .ip = "192.0.2.1"},
      .duration_ms = 1500},
     {.event = {.time = 1769862896000000, .action = AUDIT_LOGIN, .actor = "bob", .result = "ok"}},
@@ -107,11 +108,11 @@ static void the_table_shows_who_did_what(void **state)
     assert_string_equal(
         text,
         "TIME (UTC)           PERSON  ACTION         WORKSPACE  TARGET  DIRECTION  PATH    IN    "
-        "   OUT  DURATION  RESULT\n"
+        "   OUT  DURATION  RESULT  DETAIL\n"
         "2026-01-31 12:34:56  anna    forward_close  anna/dev   =cmd,1  remote     direct  2.0 KiB"
-        "  5 B  1.5 s     ok\n"
+        "  5 B  1.5 s     ok      from here\n"
         "2026-01-31 12:34:56  bob     login          -          -       -          -       -     "
-        "   -    -         ok\n");
+        "   -    -         ok      -\n");
 }
 
 static void the_csv_has_every_member(void **state)
@@ -119,10 +120,10 @@ static void the_csv_has_every_member(void **state)
     _cleanup_free_ char *text = shown(audit_text_csv);
     assert_string_equal(
         text, "time,action,actor,workspace,agent,target,direction,path,bytes_in,bytes_out,"
-              "duration_ms,result,ip,id\r\n"
+              "duration_ms,result,detail,ip,id\r\n"
               "2026-01-31T12:34:56.789Z,forward_close,anna,anna/dev,main,\"'=cmd,1\",remote,direct,"
-              "2048,5,1500,ok,192.0.2.1,00000000000000000000000000000000\r\n"
-              "2026-01-31T12:34:56.000Z,login,bob,,,,,,0,0,0,ok,,00000000000000000000000000000000"
+              "2048,5,1500,ok,from here,192.0.2.1,00000000000000000000000000000000\r\n"
+              "2026-01-31T12:34:56.000Z,login,bob,,,,,,0,0,0,ok,,,00000000000000000000000000000000"
               "\r\n");
 }
 

@@ -33,6 +33,13 @@ static const char *const action_names[] = {
     [AUDIT_SSH_OPEN] = "ssh_open",
     [AUDIT_SSH_CLOSE] = "ssh_close",
     [AUDIT_SSH_EXEC] = "ssh_exec",
+    [AUDIT_SSH_EXIT] = "ssh_exit",
+    [AUDIT_SSH_LISTEN_ASK] = "ssh_listen_ask",
+    [AUDIT_SSH_LISTEN_OPEN] = "ssh_listen_open",
+    [AUDIT_SSH_LISTEN_CANCEL] = "ssh_listen_cancel",
+    [AUDIT_SSH_LISTEN_CLOSE] = "ssh_listen_close",
+    [AUDIT_SSH_FORWARD_OPEN] = "ssh_forward_open",
+    [AUDIT_SSH_FORWARD_CLOSE] = "ssh_forward_close",
     [AUDIT_SSH_RAW] = "ssh_raw",
 };
 _Static_assert(ARRAY_LEN(action_names) == AUDIT_ACTION_COUNT, "each action has a name");

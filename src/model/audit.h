@@ -35,9 +35,16 @@ enum audit_action {
     AUDIT_FORWARD_CLOSE,
     AUDIT_LISTEN_OPEN,
     AUDIT_LISTEN_CLOSE,
-    AUDIT_SSH_OPEN,
+    AUDIT_SSH_OPEN, /* an SSH connection logged in, or was refused */
     AUDIT_SSH_CLOSE,
-    AUDIT_SSH_EXEC,
+    AUDIT_SSH_EXEC, /* a session began in it: target tells what runs */
+    AUDIT_SSH_EXIT,
+    AUDIT_SSH_LISTEN_ASK,
+    AUDIT_SSH_LISTEN_OPEN, /* bound, or refused */
+    AUDIT_SSH_LISTEN_CANCEL,
+    AUDIT_SSH_LISTEN_CLOSE,
+    AUDIT_SSH_FORWARD_OPEN, /* a connection through it, or one that was refused */
+    AUDIT_SSH_FORWARD_CLOSE,
     AUDIT_SSH_RAW, /* a line of sshd's log that was not understood */
     AUDIT_ACTION_COUNT
 };
@@ -53,6 +60,7 @@ enum audit_carrier { AUDIT_NO_CARRIER, AUDIT_RELAY, AUDIT_DIRECT };
 enum {
     AUDIT_TARGET_SIZE = 320, /* host:port, a path, or the name of what was changed; cut to fit */
     AUDIT_RESULT_SIZE = 64,
+    AUDIT_DETAIL_SIZE = 96,
     AUDIT_IP_SIZE = 64,
 };
 
@@ -72,6 +80,7 @@ struct audit_event {
     uint64_t bytes_out;             /* from the workspace to the person */
     usec_t duration;                /* of what a *_CLOSE event ends */
     char result[AUDIT_RESULT_SIZE]; /* "ok", or the reason in a word or two */
+    char detail[AUDIT_DETAIL_SIZE]; /* for people: the originator, the rule that refused it */
     char ip[AUDIT_IP_SIZE];         /* where the person came from */
 };
 

@@ -122,10 +122,12 @@ static void complete(const struct agent_records *r, const struct api_agent_recor
     }
 }
 
+/* Of other things an agent has nothing to tell. */
 static bool is_forward(enum audit_action action)
 {
     return action == AUDIT_FORWARD_OPEN || action == AUDIT_FORWARD_CLOSE ||
-           action == AUDIT_LISTEN_OPEN || action == AUDIT_LISTEN_CLOSE;
+           action == AUDIT_LISTEN_OPEN || action == AUDIT_LISTEN_CLOSE ||
+           (action >= AUDIT_SSH_OPEN && action <= AUDIT_SSH_RAW);
 }
 
 static void take_line(struct agent_records *r, struct span text, struct batch *b)

@@ -17,8 +17,6 @@
 #include "base/num.h"
 #include "base/span.h"
 
-enum { SESSIONS_MAX = 256 }; /* sshd_config.c allows fewer */
-
 enum channel_use { USE_DIRECT, USE_FORWARDED, USE_LISTENER, USE_OTHER };
 
 struct channel {
@@ -37,7 +35,7 @@ struct sshd_log {
     uint64_t last_id;
     uint64_t unknown;
     bool logged_in;
-    bool sessions[SESSIONS_MAX]; /* by sshd's number: running */
+    bool sessions[SSHD_SESSIONS_MAX]; /* by sshd's number: running */
 
     struct {
         bool pending;
@@ -518,7 +516,7 @@ static bool tell_session(struct sshd_log *log, enum sshd_event_kind kind, struct
             return false;
         str_copy_span(e.text, sizeof(e.text), what);
     }
-    if (e.id < SESSIONS_MAX)
+    if (e.id < SSHD_SESSIONS_MAX)
         log->sessions[e.id] = kind == SSHD_SESSION_STARTED;
     tell(log, &e);
     return true;
@@ -688,7 +686,7 @@ void sshd_log_end(struct sshd_log *log)
     if (log->line_len > 0)
         line_ended(log);
     sshd_log_settle(log);
-    for (unsigned i = 0; i < SESSIONS_MAX; i++)
+    for (unsigned i = 0; i < SSHD_SESSIONS_MAX; i++)
         if (log->sessions[i])
             tell(log, &(struct sshd_event){.kind = SSHD_SESSION_ENDED, .id = i});
     struct map_iter it = {0};

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * sshd's log at DEBUG1 (OpenSSH 9.2; checked from 8.9 to 10), as written to standard error, turned
+ * sshd's log at DEBUG1 (OpenSSH 9.2, Debian 12), as written to standard error, turned
  * into events. Pure: bytes in, events out. sshd escapes control characters of what the client
  * sends, so that a line is a line; but the client chooses host names and paths freely, so texts
  * that could be read in two ways are read such that the target is what sshd used.
@@ -35,6 +35,7 @@ enum {
     SSHD_PLACE_SIZE = 320,
     SSHD_TEXT_SIZE = 256,
     SSHD_CHANNELS_MAX = 16384, /* sshd's own limit */
+    SSHD_SESSIONS_MAX = 256,   /* sshd_config.c allows fewer */
 };
 
 /* Lent for the call. Texts that an event does not have are empty. */

@@ -9,9 +9,10 @@ enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
 static int insert(struct store_conn *conn, const struct audit_event *e)
 {
     _cleanup_(query_end) struct query q = query_start(
-        conn, "INSERT INTO audit (id, time, action, actor_id, actor, workspace, agent, target,"
-              " direction, carrier, bytes_in, bytes_out, duration, result, ip)"
-              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
+        conn,
+        "INSERT INTO audit (id, time, action, actor_id, actor, workspace, agent, target,"
+        " direction, carrier, bytes_in, bytes_out, duration, result, detail, ip)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
     query_bind_id(&q, &e->id);
     query_bind_int(&q, e->time);
     query_bind_text(&q, audit_action_name(e->action));
@@ -26,6 +27,7 @@ static int insert(struct store_conn *conn, const struct audit_event *e)
     query_bind_int(&q, (int64_t)e->bytes_out);
     query_bind_int(&q, e->duration);
     query_bind_text(&q, e->result);
+    query_bind_text(&q, e->detail);
     query_bind_text(&q, e->ip);
     return query_run(&q);
 }
@@ -56,6 +58,7 @@ static int read_event(struct query *q, struct audit_event *e)
     e->bytes_out = (uint64_t)query_int(q);
     e->duration = query_int(q);
     query_text(q, e->result, sizeof(e->result));
+    query_text(q, e->detail, sizeof(e->detail));
     query_text(q, e->ip, sizeof(e->ip));
     return known;
 }
@@ -75,7 +78,7 @@ static void bind_filter(struct query *q, const struct store_audit_filter *f, uns
 /* The workspaces of a person are those whose text starts with "name/". */
 #define AUDIT_SELECT(condition)                                                                    \
     "SELECT seq, id, time, action, actor_id, actor, workspace, agent, target, direction,"          \
-    " carrier, bytes_in, bytes_out, duration, result, ip FROM audit WHERE " condition              \
+    " carrier, bytes_in, bytes_out, duration, result, detail, ip FROM audit WHERE " condition      \
     " AND (?1 = 0 OR seq < ?1) AND time >= ?2 AND (?3 = 0 OR time < ?3)"                           \
     " AND (?4 = '' OR actor = ?4) AND (?5 = '' OR workspace = ?5) AND (?6 = '' OR action = ?6)"    \
     " AND (?7 = '' OR actor = ?7 OR substr(workspace, 1, length(?7) + 1) = ?7 || '/')"             \
