@@ -41,6 +41,7 @@ static const char *const action_names[] = {
     [AUDIT_SSH_FORWARD_OPEN] = "ssh_forward_open",
     [AUDIT_SSH_FORWARD_CLOSE] = "ssh_forward_close",
     [AUDIT_SSH_RAW] = "ssh_raw",
+    [AUDIT_RECORDS_LOST] = "records_lost",
 };
 _Static_assert(ARRAY_LEN(action_names) == AUDIT_ACTION_COUNT, "each action has a name");
 

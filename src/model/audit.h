@@ -45,7 +45,8 @@ enum audit_action {
     AUDIT_SSH_LISTEN_CLOSE,
     AUDIT_SSH_FORWARD_OPEN, /* a connection through it, or one that was refused */
     AUDIT_SSH_FORWARD_CLOSE,
-    AUDIT_SSH_RAW, /* a line of sshd's log that was not understood */
+    AUDIT_SSH_RAW,      /* a line of sshd's log that was not understood */
+    AUDIT_RECORDS_LOST, /* an agent had no room for as many events as the target says */
     AUDIT_ACTION_COUNT
 };
 

@@ -171,7 +171,8 @@ static void on_stored(void *ud, int r)
 
 static void fetch_records(struct agent_conn *a)
 {
-    struct agent_records_of of = {.link_id = a->link_id, .owner_id = a->owner_id};
+    struct agent_records_of of = {
+        .link_id = a->link_id, .agent_id = a->agent_id, .owner_id = a->owner_id};
 
     str_copy(of.owner, sizeof(of.owner), a->owner);
     str_copy(of.workspace, sizeof(of.workspace), a->workspace);

@@ -20,6 +20,7 @@
 #include "server/agent_conn.h"
 #include "server/audit_file.h"
 #include "server/instance.h"
+#include "server/record_budget.h"
 #include "store/audit.h"
 #include "store/store.h"
 #include "tunnel/session.h"
@@ -130,6 +131,26 @@ static bool is_forward(enum audit_action action)
            (action >= AUDIT_SSH_OPEN && action <= AUDIT_SSH_RAW);
 }
 
+/*
+ * In place of what the agent had to drop before this record. The id follows from the record's, so
+ * that a batch that is sent twice says it once.
+ */
+static void add_lost(const struct agent_records *r, const struct api_agent_record *line,
+                     struct batch *b)
+{
+    struct audit_event *e = &b->events[b->n++];
+
+    *e = (struct audit_event){
+        .id = line->event.event.id, .time = clock_realtime(), .action = AUDIT_RECORDS_LOST};
+    e->id.bytes[0] ^= 0xff;
+    str_copy(e->workspace, sizeof(e->workspace), r->of.workspace);
+    str_copy(e->agent, sizeof(e->agent), r->of.agent);
+    snprintf(e->target, sizeof(e->target), "%llu events", (unsigned long long)line->dropped);
+    str_copy(e->result, sizeof(e->result), "lost");
+    log_warn("an agent had to drop records", LOG_STR("workspace", r->of.workspace),
+             LOG_STR("agent", r->of.agent), LOG_INT("dropped", line->dropped));
+}
+
 static void take_line(struct agent_records *r, struct span text, struct batch *b)
 {
     struct api_agent_record line;
@@ -139,11 +160,21 @@ static void take_line(struct agent_records *r, struct span text, struct batch *b
         return;
     b->last = line.seq;
     if (line.dropped > 0 && b->n == 0)
-        log_warn("an agent had to drop records", LOG_STR("workspace", r->of.workspace),
-                 LOG_STR("agent", r->of.agent), LOG_INT("dropped", line.dropped));
+        add_lost(r, &line, b);
     if (is_forward(line.event.event.action))
         complete(r, &line, &b->events[b->n++]);
     api_agent_record_release(&line);
+}
+
+/* Not before the agent's part of the record allows more. */
+static void ask_in_time(struct agent_records *r, size_t n)
+{
+    usec_t delay = record_budget_take(r->w->records, &r->of.agent_id, n, loop_now(r->w->loop));
+
+    if (delay > 0)
+        timer_start(&r->retry, delay);
+    else
+        ask(r);
 }
 
 static void on_stored(void *ud, int result)
@@ -160,7 +191,7 @@ static void on_stored(void *ud, int result)
         audit_file_add(b->w->server->audit_file, b->events, b->n);
     if (r && result == STORE_OK) {
         r->after = b->last;
-        ask(r);
+        ask_in_time(r, b->n);
     } else if (r) {
         timer_start(&r->retry, retry_delay);
     }

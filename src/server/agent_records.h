@@ -15,6 +15,7 @@ struct tunnel_session;
 /* Whose records they are. Copied. */
 struct agent_records_of {
     uint64_t link_id; /* of the connection that `session` runs on */
+    struct id agent_id;
     struct id owner_id;
     char owner[NAME_SIZE];
     char workspace[2 * NAME_SIZE]; /* owner/name */

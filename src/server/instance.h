@@ -24,6 +24,7 @@ struct listener;
 struct loop;
 struct map;
 struct peer_people;
+struct record_budget;
 struct server;
 struct store;
 struct tls_context;
@@ -43,6 +44,7 @@ struct server_worker {
     struct map *agents;          /* link id: struct agent_conn */
     struct list relays;          /* struct relay_session */
     struct peer_people *people;
+    struct record_budget *records;
     unsigned requests;   /* of agent_request.c, asked for here and not answered */
     struct timer tick;   /* every second */
     usec_t seen_at;      /* monotonic: when presence was last refreshed */

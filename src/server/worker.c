@@ -16,6 +16,7 @@
 #include "server/client_ip.h"
 #include "server/conn.h"
 #include "server/instance.h"
+#include "server/record_budget.h"
 #include "server/relay_session.h"
 #include "tunnel/server_link.h"
 
@@ -248,6 +249,7 @@ static void on_started(struct loop *loop, void *ud)
     list_init(&w->relays);
     w->agents = map_new();
     w->people = peer_people_new();
+    w->records = record_budget_new();
     w->web = web_new(&(struct web_options){.loop = loop,
                                            .auth = s->auth,
                                            .access_url = s->access_url,
@@ -340,6 +342,7 @@ void server_worker_stop(struct server_worker *w)
     w->thread = worker_stop(w->thread, on_stopping, w);
     w->agents = map_free(w->agents);
     w->people = peer_people_free(w->people);
+    w->records = record_budget_free(w->records);
     free(w->listeners);
     w->listeners = NULL;
 }
