@@ -33,7 +33,7 @@ struct uv_loop_s *loop_uv(struct loop *loop);
  * A buffer for one read, shared by all on this loop, so that not everybody needs one. It may be
  * used between two calls out only: whoever is called next may use it too.
  */
-enum { LOOP_SCRATCH_LEN = 64 * 1024 };
+enum { LOOP_SCRATCH_LEN = 128 * 1024 };
 unsigned char *loop_scratch(struct loop *loop);
 
 typedef void loop_fn(void *ud);

@@ -42,6 +42,7 @@ struct loop {
     struct list posted;
     unsigned char *scratch;
     unsigned char *datagrams; /* udp.c: room for a batch */
+    unsigned char *records;   /* tls_bio.c: the same */
 };
 
 void timer_heap_init(struct loop *loop);

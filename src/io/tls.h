@@ -1,7 +1,7 @@
 #pragma once
 /*
- * TLS 1.2+ (peer sessions: 1.3 only) as a stream over another stream, by OpenSSL. Where the stream
- * below is a socket, OpenSSL reads and writes the descriptor itself.
+ * TLS 1.2+ (peer sessions: 1.3 only) as a stream over another stream, by OpenSSL. Records that are
+ * sent together leave in one write of the stream below.
  */
 #include <stdbool.h>
 #include <stddef.h>

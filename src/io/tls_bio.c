@@ -1,70 +1,154 @@
-/* A BIO over a stream, for where there is no descriptor: TLS in a WebSocket or a channel. */
+/*
+ * OpenSSL hands over one record at a time. While the link is corked they are gathered in a buffer
+ * of the loop's, so that many records cost one system call (and one message, one mask, where a
+ * WebSocket lies below). The cork is on only between two calls out of tls_stream.c, so the buffer
+ * can be shared; what the stream below does not take then is kept by the link.
+ */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include <openssl/bio.h>
 
 #include "base/mem.h"
+#include "io/loop_internal.h"
 #include "io/stream.h"
 #include "io/tls_internal.h"
 
-struct bio_data {
-    struct stream *next;
-    int *error;
-    bool ended;
-};
+/* A record on the wire: head, type, tag; and room for a message of the library's own. */
+enum { SEALED_RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH + 64, OWN_MESSAGES_MAX = 1024 };
+enum { BATCH_RECORDS = 8, BATCH_LEN = BATCH_RECORDS * SEALED_RECORD_MAX + OWN_MESSAGES_MAX };
 
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
+/* ---- the link ---- */
+
+void tls_link_cork(struct tls_link *l)
+{
+    struct loop *loop = l->next->loop;
+    if (!loop->records)
+        loop->records = xmalloc(BATCH_LEN);
+    l->batch = loop->records;
+    l->batch_len = 0;
+}
+
+bool tls_link_full(const struct tls_link *l)
+{
+    return BATCH_LEN - l->batch_len < SEALED_RECORD_MAX + OWN_MESSAGES_MAX;
+}
+
+/* Bytes that the stream below took; sets the link's error. */
+static size_t pass_down(struct tls_link *l, const unsigned char *data, size_t len)
+{
+    size_t off = 0;
+    while (off < len) {
+        ssize_t n = stream_send_bytes(l->next, data + off, len - off);
+        if (n <= 0) {
+            if (n != -EAGAIN)
+                l->error = (int)n;
+            break;
+        }
+        off += (size_t)n;
+    }
+    return off;
+}
+
+void tls_link_uncork(struct tls_link *l)
+{
+    const unsigned char *batch = l->batch;
+    size_t len = l->batch_len, taken = 0;
+    l->batch = NULL;
+    if (len > 0)
+        taken = pass_down(l, batch, len);
+    if (taken == len || l->error)
+        return;
+    l->kept = xmemdup(batch + taken, len - taken);
+    l->kept_off = 0;
+    l->kept_len = len - taken;
+}
+
+int tls_link_flush(struct tls_link *l)
+{
+    if (l->kept_len > 0) {
+        size_t n = pass_down(l, l->kept + l->kept_off, l->kept_len);
+        l->kept_off += n;
+        l->kept_len -= n;
+    }
+    if (l->error)
+        return l->error;
+    if (l->kept_len > 0)
+        return -EAGAIN;
+    free(l->kept);
+    l->kept = NULL;
+    return 0;
+}
+
+void tls_link_deinit(struct tls_link *l)
+{
+    free(l->kept);
+    l->kept = NULL;
+    l->kept_len = 0;
+}
+
+/* ---- as OpenSSL sees it ---- */
+
+static int write_batch(struct tls_link *l, const char *data, size_t len)
+{
+    if (len > BATCH_LEN - l->batch_len) {
+        l->error = -ENOBUFS;
+        return -1;
+    }
+    memcpy(l->batch + l->batch_len, data, len);
+    l->batch_len += len;
+    return (int)len;
+}
+
 static int bio_write(BIO *bio, const char *data, int len)
 {
-    struct bio_data *b = BIO_get_data(bio);
+    struct tls_link *l = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t n = stream_send_bytes(b->next, data, (size_t)len);
+    if (l->batch)
+        return write_batch(l, data, (size_t)len);
+    ssize_t n = tls_link_flush(l);
+    if (n == 0)
+        n = stream_send_bytes(l->next, data, (size_t)len);
     if (n > 0)
         return (int)n;
     if (n == -EAGAIN)
         BIO_set_retry_write(bio);
     else
-        *b->error = (int)n;
+        l->error = (int)n;
     return -1;
 }
 
 static int bio_read(BIO *bio, char *data, int len)
 {
-    struct bio_data *b = BIO_get_data(bio);
+    struct tls_link *l = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t n = stream_recv(b->next, data, (size_t)len);
+    ssize_t n = stream_recv(l->next, data, (size_t)len);
     if (n > 0)
         return (int)n;
     if (n == 0)
-        b->ended = true;
+        l->ended = true;
     else if (n == -EAGAIN)
         BIO_set_retry_read(bio);
     else
-        *b->error = (int)n;
+        l->error = (int)n;
     return n == 0 ? 0 : -1;
 }
 
 static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 {
-    struct bio_data *b = BIO_get_data(bio);
+    const struct tls_link *l = BIO_get_data(bio);
     switch (cmd) {
     case BIO_CTRL_FLUSH:
         return 1;
     case BIO_CTRL_EOF:
-        return b->ended;
+        return l->ended;
     default:
         return 0;
     }
-}
-
-static int bio_destroy(BIO *bio)
-{
-    free(BIO_get_data(bio));
-    BIO_set_data(bio, NULL);
-    return 1;
 }
 
 static void make_method(void)
@@ -73,17 +157,13 @@ static void make_method(void)
     BIO_meth_set_write(method, bio_write);
     BIO_meth_set_read(method, bio_read);
     BIO_meth_set_ctrl(method, bio_ctrl);
-    BIO_meth_set_destroy(method, bio_destroy);
 }
 
-BIO *tls_bio_new(struct stream *next, int *error)
+BIO *tls_bio_new(struct tls_link *link)
 {
     pthread_once(&method_once, make_method);
-    struct bio_data *b = new0(struct bio_data);
     BIO *bio = BIO_new(method);
-    b->next = next;
-    b->error = error;
-    BIO_set_data(bio, b);
+    BIO_set_data(bio, link);
     BIO_set_init(bio, 1);
     return bio;
 }

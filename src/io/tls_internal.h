@@ -46,5 +46,26 @@ int tls_verify_pin(X509_STORE_CTX *store, void *ud);
 /* A client renews the keys with the next record that it sends (TLS 1.3). */
 void tls_renew_keys(struct stream *tls);
 
-/* Makes OpenSSL read and write `next`; *error gets the code when that fails. */
-BIO *tls_bio_new(struct stream *next, int *error);
+/* What lies below a TLS stream, as OpenSSL sees it. */
+struct tls_link {
+    struct stream *next;
+    int error; /* of the stream below; kept */
+    bool ended;
+    unsigned char *batch; /* while corked */
+    size_t batch_len;
+    unsigned char *kept; /* sealed records that `next` did not take yet */
+    size_t kept_off, kept_len;
+};
+
+/* Makes OpenSSL read and write `link`, which must outlive it. */
+BIO *tls_bio_new(struct tls_link *link);
+/*
+ * Gathers records until uncork, which sends them; nothing may be kept, and nobody else may be
+ * called meanwhile. Full: no further record may be written.
+ */
+void tls_link_cork(struct tls_link *link);
+bool tls_link_full(const struct tls_link *link);
+void tls_link_uncork(struct tls_link *link);
+/* Sends what is kept. 0: all is out; -EAGAIN; or the failure. */
+int tls_link_flush(struct tls_link *link);
+void tls_link_deinit(struct tls_link *link);

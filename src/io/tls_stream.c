@@ -1,8 +1,9 @@
 /*
  * OpenSSL insists on getting the same bytes again after a write that could not be finished; our
- * callers may offer others. So a record that SSL_write() could not finish is copied, counts as
- * taken, and goes out before anything else, by itself if need be: while `pending` holds one (or
- * the close_notify waits), WRITE is wanted below whatever the owner wants.
+ * callers may offer others. So its writes always succeed: records are gathered (tls_bio.c), and
+ * those that the stream below does not take are kept, count as taken, and go out before anything
+ * else, by themselves if need be: while some are kept (or the close_notify waits), WRITE is wanted
+ * below whatever the owner wants.
  *
  * OpenSSL may also have received bytes that it has not given out. The socket shows nothing of
  * them, so `more_inside` makes the stream report by deferring.
@@ -22,7 +23,6 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "io/addr.h"
-#include "io/fd_stream.h"
 #include "io/loop.h"
 #include "io/stream.h"
 #include "io/timer.h"
@@ -59,14 +59,12 @@ struct tls_stream {
     struct tls_context *ctx;
     SSL *ssl;
     struct handshake *handshake; /* NULL once it is over, well or not */
-    unsigned char *pending;
-    size_t pending_len;
+    struct tls_link link;
     unsigned n_records; /* under the present keys, in both directions */
     unsigned read_want; /* what SSL_read and SSL_write wait for below */
     unsigned write_want;
     int recv_failure;
     int send_failure;
-    int below_error; /* of the stream below, kept by the BIO */
     bool more_inside;
     bool recv_ended;
     bool shut;
@@ -86,7 +84,6 @@ static struct tls_stream *tls_of(const struct stream *s)
 static void before_ssl(struct tls_stream *t)
 {
     ERR_clear_error();
-    t->below_error = 0;
     errno = 0;
 }
 
@@ -121,8 +118,8 @@ static int why(struct tls_stream *t, int result, unsigned *ret_want)
     case SSL_ERROR_ZERO_RETURN:
         return 0;
     case SSL_ERROR_SYSCALL:
-        if (t->below_error)
-            return t->below_error;
+        if (t->link.error)
+            return t->link.error;
         return system_error ? -system_error : -ECONNRESET;
     default:
         return of_reason(ERR_GET_REASON(ERR_peek_error()));
@@ -132,7 +129,7 @@ static int why(struct tls_stream *t, int result, unsigned *ret_want)
 /* Bytes or a close_notify that could still go out. */
 static bool has_unsent(const struct tls_stream *t)
 {
-    return !t->send_failure && (t->pending_len > 0 || (t->shut && !t->shut_sent));
+    return !t->send_failure && (t->link.kept_len > 0 || (t->shut && !t->shut_sent));
 }
 
 /* What can be told without waiting for anything below. */
@@ -162,18 +159,14 @@ static void apply_wants(struct tls_stream *t)
 
 static int flush(struct tls_stream *t)
 {
-    size_t n = 0;
-    int r;
-    while (t->pending_len > 0) {
-        before_ssl(t);
-        r = SSL_write_ex(t->ssl, t->pending, t->pending_len, &n);
-        if (r != 1)
-            goto out;
-        t->pending_len -= n;
-        memmove(t->pending, t->pending + n, t->pending_len);
+    int r = tls_link_flush(&t->link);
+    if (r < 0) {
+        if (r == -EAGAIN)
+            t->write_want = STREAM_WRITE;
+        else
+            t->send_failure = r;
+        return r;
     }
-    free(t->pending);
-    t->pending = NULL;
     t->write_want = STREAM_WRITE;
     if (!t->shut || t->shut_sent)
         return 0;
@@ -183,7 +176,6 @@ static int flush(struct tls_stream *t)
         t->shut_sent = true;
         return 0;
     }
-out:
     r = why(t, r, &t->write_want);
     if (r != -EAGAIN)
         t->send_failure = r ? r : -EPIPE;
@@ -435,7 +427,7 @@ void tls_renew_keys(struct stream *s)
     tls_of(s)->n_records = RECORDS_PER_KEY;
 }
 
-/* As tls_send, one record. */
+/* Seals one record. Bytes taken, or the failure. */
 static ssize_t send_record(struct tls_stream *t, const unsigned char *data, size_t len)
 {
     size_t n = 0;
@@ -446,30 +438,47 @@ static ssize_t send_record(struct tls_stream *t, const unsigned char *data, size
     if (r == 1)
         return (ssize_t)n;
     r = why(t, r, &t->write_want);
-    if (r != -EAGAIN)
-        return t->send_failure = r ? r : -EPIPE;
-    t->pending = xmemdup(data, len);
-    t->pending_len = len;
-    return (ssize_t)len;
+    return r ? r : -EPIPE;
+}
+
+/* Seals records until the batch is full. Bytes taken; or -EAGAIN; or the failure. */
+static ssize_t send_batch(struct tls_stream *t, const struct iovec *iov, int n_iov, size_t skip)
+{
+    unsigned char room[RECORD_LEN];
+    const unsigned char *data = NULL;
+    size_t taken = 0, len;
+    ssize_t n = 0;
+    tls_link_cork(&t->link);
+    while (!tls_link_full(&t->link) &&
+           (len = next_record(iov, n_iov, skip + taken, room, &data)) > 0) {
+        n = send_record(t, data, len);
+        if (n < 0)
+            break;
+        taken += (size_t)n;
+    }
+    tls_link_uncork(&t->link);
+    if (t->link.error)
+        return t->link.error;
+    return taken > 0 ? (ssize_t)taken : n;
 }
 
 static ssize_t tls_send(struct stream *s, const struct iovec *iov, int n_iov)
 {
     struct tls_stream *t = tls_of(s);
-    unsigned char room[RECORD_LEN];
-    const unsigned char *data = NULL;
-    size_t taken = 0, len;
+    size_t taken = 0;
+    ssize_t n = 1;
     if (t->send_failure || t->shut)
         return t->send_failure ? t->send_failure : -EPIPE;
     if (t->handshake)
         return -EAGAIN;
-    if (t->pending_len > 0)
+    if (t->link.kept_len > 0)
         flush(t);
-    while (!t->send_failure && t->pending_len == 0 &&
-           (len = next_record(iov, n_iov, taken, room, &data)) > 0) {
-        ssize_t n = send_record(t, data, len);
+    while (!t->send_failure && t->link.kept_len == 0 && n > 0) {
+        n = send_batch(t, iov, n_iov, taken);
         if (n > 0)
             taken += (size_t)n;
+        else if (n < 0 && n != -EAGAIN)
+            t->send_failure = (int)n;
     }
     apply_wants(t);
     if (taken > 0)
@@ -523,8 +532,7 @@ static void release(void *ud)
     struct tls_stream *t = ud;
     SSL_free(t->ssl);
     tls_context_unref(t->ctx);
-    OPENSSL_cleanse(t->pending, t->pending_len);
-    free(t->pending);
+    tls_link_deinit(&t->link);
     free(t->alpn);
     free(t->orphan);
     free(t);
@@ -622,13 +630,9 @@ static void set_host(struct tls_stream *t, const char *host)
 
 static void set_below(struct tls_stream *t, struct stream *next)
 {
-    int fd = next->next ? -1 : stream_fd(next);
-    if (fd >= 0) {
-        SSL_set_fd(t->ssl, fd);
-    } else {
-        BIO *bio = tls_bio_new(next, &t->below_error);
-        SSL_set_bio(t->ssl, bio, bio);
-    }
+    t->link.next = next;
+    BIO *bio = tls_bio_new(&t->link);
+    SSL_set_bio(t->ssl, bio, bio);
     t->s.next = next;
     stream_want(next, 0);
     stream_set_ready(next, next_ready, t);
