@@ -173,6 +173,7 @@ struct h2_stats {
     usec_t rtt_min; /* least of the last minutes */
     unsigned channels;
     uint64_t bytes_received, bytes_sent; /* on the carrier */
+    usec_t received_at;                  /* loop_now() of the last byte from it; 0: none yet */
     size_t held;   /* bytes received and not yet consumed by the channels' owners */
     size_t queued; /* bytes taken for sending and not yet handed to the carrier */
     size_t window; /* the session's receive window */

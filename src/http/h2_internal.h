@@ -113,6 +113,7 @@ struct h2 {
     usec_t resets_paid_until, control_paid_until; /* quotas, see h2_quota() */
 
     uint64_t bytes_received, bytes_sent;
+    usec_t received_at;
     int reason; /* a failure that ends the session as soon as nghttp2 is left */
     struct err err;
 };

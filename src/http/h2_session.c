@@ -124,6 +124,7 @@ static void carrier_ended(struct h2 *s, ssize_t result)
 static void feed(struct h2 *s, const unsigned char *data, size_t len)
 {
     s->bytes_received += len;
+    s->received_at = loop_now(s->loop);
     ssize_t n = nghttp2_session_mem_recv(s->ng, data, len);
     if (n < 0 && !s->reason)
         h2_fail(s, h2_result_from_nghttp2((int)n), "HTTP/2: %s", nghttp2_strerror((int)n));
@@ -337,6 +338,7 @@ void h2_get_stats(const struct h2 *s, struct h2_stats *ret)
         .rtt_min = s->rtt_min,
         .channels = s->n_channels,
         .bytes_received = s->bytes_received,
+        .received_at = s->received_at,
         .bytes_sent = s->bytes_sent,
         .held = s->held,
         .queued = s->queued,

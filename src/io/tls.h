@@ -23,6 +23,12 @@ struct tls_pin {
 struct tls_identity *tls_identity_new(void);
 struct tls_identity *tls_identity_free(struct tls_identity *id);
 void tls_identity_pin(const struct tls_identity *id, struct tls_pin *ret_pin);
+/*
+ * SHA-256 over `label` with its NUL and the two pins: a value that only those can make who know
+ * both keys.
+ */
+void tls_pins_digest(const char *label, const struct tls_pin *first, const struct tls_pin *second,
+                     unsigned char ret[static TLS_PIN_LEN]);
 /* PEM of key and certificate, to keep an identity (agents do, 0600). The caller frees the text. */
 char *tls_identity_to_pem(const struct tls_identity *id);
 int tls_identity_from_pem(const char *pem, struct tls_identity **ret_id, struct err *err);
@@ -52,16 +58,28 @@ int tls_context_client(const struct tls_client_options *options, struct tls_cont
  * AES-128-GCM first where the CPU has AES. The pin of the other side is given per connection.
  */
 int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, struct err *err);
+/* The pin of the identity that a context from tls_context_peer() shows. */
+const struct tls_pin *tls_context_pin(const struct tls_context *ctx);
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 struct tls_context *tls_context_unref(struct tls_context *ctx);
 
 /* result: 0, or negative with the reason in `err` (borrowed). The stream is usable after 0. */
 typedef void tls_done_fn(struct stream *tls, int result, const struct err *err, void *ud);
 
+/*
+ * For a peer that answers strangers: a client hello came, asking for `name` by SNI ("": none).
+ * True: go on, and the client must have the key `ret_pin`. False: the handshake is refused before
+ * anything of ours was shown. May be called again in one handshake; may not free the stream.
+ */
+typedef bool tls_expect_fn(struct stream *tls, const char *name, struct tls_pin *ret_pin, void *ud);
+
 struct tls_start_options {
     bool server;
     const char *host;          /* client: name or address to verify, for SNI; NULL for peers */
     const struct tls_pin *pin; /* peers: the key the other side must have (copied) */
+    const char *peer_name;     /* peers, client: what to ask for by SNI; NULL: nothing */
+    const char *peer_alpn;     /* peers, client: the one protocol offered; NULL: adit/1 */
+    tls_expect_fn *expect;     /* peers, server: instead of `pin`; gets `ud` */
     tls_done_fn *done;         /* never runs inside tls_start */
     void *ud;
 };

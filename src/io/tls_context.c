@@ -93,6 +93,11 @@ static struct tls_context *context_new(enum tls_kind kind, SSL_CTX *ctx)
     return c;
 }
 
+const struct tls_pin *tls_context_pin(const struct tls_context *ctx)
+{
+    return &ctx->pin;
+}
+
 struct tls_context *tls_context_ref(struct tls_context *ctx)
 {
     atomic_fetch_add(&ctx->refs, 1);
@@ -273,6 +278,7 @@ int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, st
     _cleanup_(tls_context_unrefp) struct tls_context *c = context_new(TLS_KIND_PEER, ctx);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, tls_verify_pin, NULL);
+    SSL_CTX_set_tlsext_servername_callback(ctx, tls_peer_asked);
     /* A resumed session would not show the certificate again. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(ctx, 0);
@@ -281,6 +287,7 @@ int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, st
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, c);
     if (SSL_CTX_use_certificate(ctx, id->cert) != 1 || SSL_CTX_use_PrivateKey(ctx, id->key) != 1)
         return tls_err(err, -EINVAL, "cannot use the key");
+    tls_identity_pin(id, &c->pin);
     *ret = steal(&c);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "io/tls_internal.h"
 
 DEFINE_CLEANUP(BIO *, BIO_free);
+DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 
 int tls_no_passphrase(char *buf, int size, int rwflag, void *ud)
 {
@@ -78,6 +79,17 @@ void tls_pin_of_certificate(X509 *cert, struct tls_pin *ret_pin)
 void tls_identity_pin(const struct tls_identity *id, struct tls_pin *ret_pin)
 {
     tls_pin_of_certificate(id->cert, ret_pin);
+}
+
+void tls_pins_digest(const char *label, const struct tls_pin *first, const struct tls_pin *second,
+                     unsigned char ret[static TLS_PIN_LEN])
+{
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    check(ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+          EVP_DigestUpdate(ctx, label, strlen(label) + 1) == 1 &&
+          EVP_DigestUpdate(ctx, first->sha256, TLS_PIN_LEN) == 1 &&
+          EVP_DigestUpdate(ctx, second->sha256, TLS_PIN_LEN) == 1 &&
+          EVP_DigestFinal_ex(ctx, ret, NULL) == 1);
 }
 
 char *tls_identity_to_pem(const struct tls_identity *id)

@@ -26,6 +26,7 @@ struct tls_context {
     struct tls_extra_certificate *extra;
     unsigned char *alpn; /* as on the wire (RFC 7301); NULL: none */
     size_t alpn_len;
+    struct tls_pin pin; /* of our own certificate; peers only */
 };
 
 struct tls_identity {
@@ -42,6 +43,9 @@ void tls_pin_of_certificate(X509 *cert, struct tls_pin *ret_pin);
 
 /* Certificate check of a peer: the pin comes from the connection (tls_stream.c). */
 int tls_verify_pin(X509_STORE_CTX *store, void *ud);
+
+/* For SSL_CTX_set_tlsext_servername_callback() of peers: asks the connection's tls_expect_fn. */
+int tls_peer_asked(SSL *ssl, int *alert, void *ud);
 
 /* A client renews the keys with the next record that it sends (TLS 1.3). */
 void tls_renew_keys(struct stream *tls);

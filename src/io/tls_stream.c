@@ -44,6 +44,7 @@ struct handshake {
     bool has_pin;
     bool pin_differs;
     struct tls_pin pin;
+    tls_expect_fn *expect;
     tls_done_fn *done;
     void *ud;
     unsigned want; /* below */
@@ -609,6 +610,20 @@ int tls_verify_pin(X509_STORE_CTX *store, void *ud)
     return 0;
 }
 
+int tls_peer_asked(SSL *ssl, int *alert, void *ud)
+{
+    struct tls_stream *t = SSL_get_app_data(ssl);
+    struct handshake *h = t->handshake;
+    if (!h || !h->expect)
+        return SSL_TLSEXT_ERR_OK;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    h->has_pin = h->expect(&t->s, name ? name : "", &h->pin, h->ud);
+    if (h->has_pin)
+        return SSL_TLSEXT_ERR_OK;
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 /* The name to ask for and to hold the certificate against; an address is not asked for. */
 static void set_host(struct tls_stream *t, const char *host)
 {
@@ -626,6 +641,18 @@ static void set_host(struct tls_stream *t, const char *host)
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     h->host_is_set = name.len > 0 && SSL_set_tlsext_host_name(t->ssl, h->host) == 1 &&
                      X509_VERIFY_PARAM_set1_host(param, h->host, name.len) == 1;
+}
+
+/* RFC 7301 section 3.1: one name, with its length in front. */
+static void offer_protocol(struct tls_stream *t, const char *name)
+{
+    unsigned char wire[256];
+    size_t len = strlen(name);
+    if (len < 1 || len > 255)
+        return;
+    wire[0] = (unsigned char)len;
+    memcpy(wire + 1, name, len);
+    SSL_set_alpn_protos(t->ssl, wire, (unsigned)len + 1);
 }
 
 static void set_below(struct tls_stream *t, struct stream *next)
@@ -658,6 +685,7 @@ struct stream *tls_start(struct tls_context *ctx, struct stream *next,
         t->handshake->has_pin = true;
         t->handshake->pin = *options->pin;
     }
+    t->handshake->expect = options->expect;
     SSL_set_app_data(t->ssl, t);
     if (options->server)
         SSL_set_accept_state(t->ssl);
@@ -665,6 +693,10 @@ struct stream *tls_start(struct tls_context *ctx, struct stream *next,
         SSL_set_connect_state(t->ssl);
     if (options->host && !options->server)
         set_host(t, options->host);
+    if (options->peer_name && !options->server)
+        SSL_set_tlsext_host_name(t->ssl, options->peer_name);
+    if (options->peer_alpn && !options->server)
+        offer_protocol(t, options->peer_alpn);
     set_below(t, next);
     defer_schedule(t->s.loop, &t->kick);
     return &t->s;
