@@ -7,8 +7,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "agent/footprint.h"
 #include "agent/apps.h"
+#include "agent/direct_listener.h"
+#include "agent/footprint.h"
 #include "agent/peers.h"
 #include "agent/records.h"
 #include "agent/server_api.h"
@@ -31,6 +32,7 @@ struct agent_process {
     struct agent_link *link;
     struct ssh_host *ssh;
     struct peers *peers;
+    struct direct_listener *port; /* NULL: none */
     struct records *records;
     struct server_api *api;
     struct apps *apps;
@@ -79,6 +81,27 @@ static void signalled(int signum, void *ud)
     loop_stop(a->loop);
 }
 
+/* Without the port everything works by the relay, so that only a wish that is not one is an error.
+ */
+static int open_port(struct agent_process *a, const struct agent_config *config, struct err *err)
+{
+    const struct direct_listener_options options = {.tls = a->peer_tls,
+                                                    .peers = peers_acceptor(a->peers),
+                                                    .port = config->direct_port,
+                                                    .addresses = config->direct_addrs};
+    if (config->no_direct)
+        return 0;
+    int r = direct_listener_new(a->loop, &options, &a->port, err);
+    if (r < 0 && (config->direct_port || config->direct_addrs))
+        return r;
+    if (r < 0)
+        log_warn("no direct connections", LOG_STR("reason", err->text));
+    else
+        log_info("taking direct connections", LOG_INT("port", direct_listener_port(a->port)));
+    peers_open_port(a->peers, a->port);
+    return 0;
+}
+
 static int start(struct agent_process *a, const struct agent_config *config, struct err *err)
 {
     a->loop = loop_new();
@@ -100,6 +123,9 @@ static int start(struct agent_process *a, const struct agent_config *config, str
     a->peers = peers_new(a->loop, a->peer_tls, a->ssh);
     a->records = records_new(a->loop);
     peers_report_to(a->peers, a->records);
+    r = open_port(a, config, err);
+    if (r < 0)
+        return r;
     a->api = server_api_new(a->loop, a->identity, a->records);
     a->apps = apps_new(a->loop);
     const struct agent_link_options link = {.opener = ws_carrier_opener(a->carrier),
@@ -116,6 +142,7 @@ static void stop(struct agent_process *a)
 {
     for (size_t i = 0; i < ARRAY_LEN(a->signals); i++)
         signal_watch_free(a->signals[i]);
+    direct_listener_free(a->port);
     peers_free(a->peers);
     ssh_host_free(a->ssh);
     server_api_free(a->api);

@@ -3,12 +3,19 @@
  * The agent process: runs in the workspace, dials out to its server only, and serves the channels
  * that its server and the connected peers ask for. Needs no root, no open port, no files.
  */
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/secret.h"
 
 struct agent_config {
     const char *server_url;
     const struct secret *token;
+    bool no_direct;       /* no port of its own */
+    uint16_t direct_port; /* 0: any */
+    const char
+        *direct_addrs; /* to announce instead of the interfaces': "ADDR[:PORT],..." or NULL */
 };
 
 /* How agent_run() ended. */

@@ -8,21 +8,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agent/direct_listener.h"
 #include "agent/served.h"
 #include "agent/ssh_host.h"
 #include "api/peer.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/addr.h"
 #include "io/loop.h"
 #include "io/timer.h"
 #include "tunnel/listen_server.h"
 #include "tunnel/peer_acceptor.h"
 
+enum { DIRECT_SESSIONS_MAX = 8 }; /* of one peer, at once */
+
 struct peers {
     struct loop *loop;
     struct peer_acceptor *acceptor;
     struct ssh_host *ssh;
-    struct records *records; /* NULL: nothing is reported */
+    struct records *records;      /* NULL: nothing is reported */
+    struct direct_listener *port; /* NULL: nobody comes directly */
     struct list sessions;
     size_t n_sessions;
 };
@@ -32,6 +37,7 @@ struct peer_session {
     struct peers *peers;
     struct id peer;
     struct tunnel_session *session;
+    struct addr from; /* a direct one's; length 0: relayed */
     struct grant grant;
     struct timer expiry;
     struct list served;
@@ -106,11 +112,26 @@ static void serve(struct peer_session *s, struct channel_request *rq, enum chann
     channel_refuse(rq, DIAL_UNSUPPORTED, NULL);
 }
 
-/* Plain requests of a peer: what an SSH client has to know. */
+/* How the peer is seen from here: an answer that costs nothing, for measuring and life signs. */
+static void answer_session(const struct peer_session *s, struct channel_request *rq)
+{
+    char json[ADDR_TEXT_LEN + 64], from[ADDR_TEXT_LEN] = "";
+    if (s->from.len > 0)
+        addr_format(&s->from, from);
+    snprintf(json, sizeof(json), "{\"path\":\"%s\",\"address\":\"%s\"}",
+             s->from.len > 0 ? "direct" : "relay", from);
+    channel_answer(rq, 200, json);
+}
+
+/* Plain requests of a peer: how it is connected, and what an SSH client has to know. */
 static void answer_request(struct peer_session *s, struct channel_request *rq)
 {
     const struct channel_request_info *info = channel_request_info(rq);
-    if (!s->peers->ssh || !str_eq(info->path, "/ssh"))
+    if (str_eq(info->path, "/session"))
+        answer_session(s, rq);
+    else if (str_eq(info->path, "/candidates") && s->peers->port && s->grant.direct)
+        direct_listener_answer(s->peers->port, rq);
+    else if (!s->peers->ssh || !str_eq(info->path, "/ssh"))
         channel_answer(rq, 404, NULL);
     else if (!s->grant.ssh)
         channel_answer(rq, 403, NULL);
@@ -153,27 +174,41 @@ static void session_ended(struct tunnel_session *session, int reason, const stru
     session_end(ud);
 }
 
+/* More than a client that reconnects ever has. */
+static bool has_enough(const struct peers *p, const struct id *peer)
+{
+    const struct peer_session *s;
+    size_t n = 0;
+    list_for_each (s, &p->sessions, link)
+        n += s->from.len > 0 && id_equal(&s->peer, peer);
+    return n >= DIRECT_SESSIONS_MAX;
+}
+
 static void peer_connected(struct tunnel_session *session, const struct id *peer, const char *json,
-                           void *ud)
+                           const struct addr *from, void *ud)
 {
     struct peers *p = ud;
     struct grant grant;
-    if (grant_parse(json, &grant, NULL) < 0) {
+    if ((from && has_enough(p, peer)) || grant_parse(json, &grant, NULL) < 0) {
         tunnel_session_free(session);
         return;
     }
     struct peer_session *s = new0(struct peer_session);
     *s = (struct peer_session){.peers = p, .peer = *peer, .session = session, .grant = grant};
     list_init(&s->served);
+    if (from)
+        s->from = *from;
     timer_init(&s->expiry, p->loop, grant_expired, s);
     watch_expiry(s);
     list_append(&p->sessions, &s->link);
     p->n_sessions++;
-    s->reporter = (struct served_reporter){.records = p->records, .peer = *peer};
+    s->reporter =
+        (struct served_reporter){.records = p->records, .peer = *peer, .direct = from != NULL};
     str_copy(s->reporter.user, sizeof(s->reporter.user), grant.user);
     tunnel_session_set_context(session, p->records ? &s->reporter : NULL);
     tunnel_session_set_owner(session, channel_requested, session_ended, s);
-    log_info("peer connected", LOG_STR("user", grant.user));
+    log_info("peer connected", LOG_STR("user", grant.user),
+             LOG_STR("path", from ? "direct" : "relay"));
 }
 
 /* `changed`: the policy is not the one that they were started with. */
@@ -204,6 +239,10 @@ static void peer_granted(const struct id *peer, const char *json, void *ud)
         bool changed = !forward_policy_equal(&s->grant.forwarding, &grant.forwarding);
         grant_deinit(&s->grant);
         s->grant = grant;
+        if (s->from.len > 0 && !grant.direct) {
+            session_end(s);
+            continue;
+        }
         watch_expiry(s);
         drop_what_is_forbidden(s, changed);
     }
@@ -227,6 +266,17 @@ static int check_grant(const char *json, struct err *err, void *ud)
     return r;
 }
 
+static bool grants_direct(const char *json, void *ud)
+{
+    struct peers *p = ud;
+    struct grant grant;
+    if (!p->port || grant_parse(json, &grant, NULL) < 0)
+        return false;
+    bool direct = grant.direct;
+    grant_deinit(&grant);
+    return direct;
+}
+
 struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_host *ssh)
 {
     struct peers *p = new0(struct peers);
@@ -236,6 +286,7 @@ struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_h
     const struct peer_acceptor_options options = {
         .tls = tls,
         .check_grant = check_grant,
+        .direct = grants_direct,
         .connected = peer_connected,
         .granted = peer_granted,
         .withdrawn = peer_withdrawn,
@@ -248,6 +299,11 @@ struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_h
 void peers_report_to(struct peers *p, struct records *records)
 {
     p->records = records;
+}
+
+void peers_open_port(struct peers *p, struct direct_listener *port)
+{
+    p->port = port;
 }
 
 struct peer_acceptor *peers_acceptor(struct peers *p)

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+struct direct_listener;
 struct loop;
 struct peer_acceptor;
 struct peers;
@@ -18,6 +19,8 @@ struct tls_context;
 struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_host *ssh);
 /* What is forwarded goes on record there; borrowed. Before the first peer comes. */
 void peers_report_to(struct peers *p, struct records *records);
+/* Where peers may come directly; borrowed. NULL, or before this call: nowhere. */
+void peers_open_port(struct peers *p, struct direct_listener *port);
 /* What announcements and peer channels of the server's session go to. */
 struct peer_acceptor *peers_acceptor(struct peers *p);
 /* Sessions that are open. */

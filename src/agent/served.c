@@ -24,8 +24,9 @@ static struct audit_event event_of(const struct served_reporter *reporter,
                                    enum audit_action action, const char *result)
 {
     bool remote = goal->kind == CHANNEL_LISTEN || goal->kind == CHANNEL_ACCEPT;
-    struct audit_event e = {
-        .action = action, .direction = remote ? AUDIT_REMOTE : AUDIT_LOCAL, .carrier = AUDIT_RELAY};
+    struct audit_event e = {.action = action,
+                            .direction = remote ? AUDIT_REMOTE : AUDIT_LOCAL,
+                            .carrier = reporter->direct ? AUDIT_DIRECT : AUDIT_RELAY};
     str_copy(e.actor, sizeof(e.actor), reporter->user);
     target_text(goal, port ? port : goal->port, &e);
     str_copy(e.result, sizeof(e.result), result);

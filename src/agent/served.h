@@ -28,6 +28,7 @@ struct served_reporter {
     struct records *records;
     struct id peer;
     char user[NAME_SIZE];
+    bool direct; /* the session is not relayed */
 };
 
 struct served {

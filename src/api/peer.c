@@ -21,6 +21,7 @@ static const struct api_field grant_fields[] = {
     API_F_TEXT(struct api_grant, grant.agent_id, "agent_id", id, API_REQ),
     API_F_OBJECT(struct api_grant, grant.forwarding, "forwarding", api_forwarding_type, API_REQ),
     API_F_BOOL(struct api_grant, grant.ssh, "ssh", API_REQ),
+    API_F_BOOL(struct api_grant, grant.direct, "direct", API_OPT),
     API_F_TEXT(struct api_grant, grant.expires_at, "expires_at", time, API_REQ),
 };
 API_TYPE(api_grant_type, struct api_grant, "Grant", grant_fields);

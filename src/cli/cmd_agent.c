@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -10,7 +12,7 @@
 #include "cli/credentials.h"
 #include "cli/secret_file.h"
 
-enum { TOKEN_FILE_MAX_LEN = 4096 };
+enum { TOKEN_FILE_MAX_LEN = 4096, ADDRESSES_MAX_LEN = 4096 };
 
 static const struct option options[] = {
     {.name = "url",
@@ -24,6 +26,20 @@ static const struct option options[] = {
      .env = "ADIT_AGENT_TOKEN_FILE",
      .help = "Read the agent token from FILE, which only its owner may read. Otherwise it is in "
              "ADIT_AGENT_TOKEN."},
+    {.name = "no-direct",
+     .kind = OPTION_FLAG,
+     .help = "Listen on no port: people come by the server only."},
+    {.name = "direct-port",
+     .kind = OPTION_VALUE,
+     .value = "PORT",
+     .env = "ADIT_DIRECT_PORT",
+     .help = "The TCP port on which people's commands may reach this agent directly. Default: any "
+             "free one."},
+    {.name = "direct-address",
+     .kind = OPTION_LIST,
+     .value = "ADDR[:PORT]",
+     .help = "Tell people this address instead of those of the interfaces, such as where a mapping "
+             "leads to that port. Several with commas or by repeating it."},
     {.name = "log-level",
      .kind = OPTION_VALUE,
      .value = "LEVEL",
@@ -77,6 +93,33 @@ static void set_up_log(struct cli *cli)
                                                                           : LOG_FORMAT_TEXT);
 }
 
+/* The list as one text. */
+static void read_addresses(struct cli *cli, struct buf *out)
+{
+    for (size_t i = 0; i < cli->args.n_uses; i++) {
+        const struct option_use *use = &cli->args.uses[i];
+        if (str_eq(use->option->name, "direct-address"))
+            buf_appendf(out, "%s%s", out->len ? "," : "", use->value);
+    }
+}
+
+static int run_agent(struct cli *cli, const char *url, const struct secret *token)
+{
+    struct err err = ERR_INIT;
+    uint64_t port = 0;
+    _cleanup_(buf_deinit) struct buf addresses = BUF_INIT(ADDRESSES_MAX_LEN);
+    if (args_number(&cli->args, "direct-port", 1, 65535, 0, &port, &err) < 0)
+        return cli_usage_error(cli, &err);
+    read_addresses(cli, &addresses);
+    const struct agent_config config = {.server_url = url,
+                                        .token = token,
+                                        .no_direct = args_has(&cli->args, "no-direct"),
+                                        .direct_port = (uint16_t)port,
+                                        .direct_addrs =
+                                            addresses.len ? buf_cstr(&addresses) : NULL};
+    return agent_run(&config, &err) == AGENT_EXIT_SIGNAL ? EXIT_CODE_OK : cli_failure(cli, &err);
+}
+
 static int run(struct cli *cli)
 {
     const char *typed = args_value(&cli->args, "url");
@@ -90,9 +133,7 @@ static int run(struct cli *cli)
     int code = read_token(cli, &token);
     if (code == 0) {
         set_up_log(cli);
-        struct agent_config config = {.server_url = url, .token = token};
-        code =
-            agent_run(&config, &err) == AGENT_EXIT_SIGNAL ? EXIT_CODE_OK : cli_failure(cli, &err);
+        code = run_agent(cli, url, token);
     }
     secret_free(token);
     free(url);
@@ -104,6 +145,8 @@ const struct command cmd_agent = {
     .summary = "Run in a workspace: lets its ports be reached",
     .about =
         "Dials out to the server and stays connected, for ever; needs no root and no open port. "
+        "It listens on one of its own, for people's commands that can reach it: they are faster "
+        "then, and others learn nothing there. "
         "'adit create' prints the command with the token that this agent needs. It runs as you, "
         "and reaches what you can reach; the template's policy says what may be forwarded.",
     .examples = "ADIT_AGENT_TOKEN=... adit agent --url https://adit.example.com\n"

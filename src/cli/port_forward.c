@@ -231,7 +231,9 @@ static void on_wait_over(struct timer *t, void *ud)
 static void on_round_trip(struct timer *t, void *ud)
 {
     struct port_forward *p = ud;
-    forward_display_round_trip(p->display, peer_link_rtt(p->link));
+    struct peer_path path;
+    peer_link_path(p->link, &path);
+    forward_display_round_trip(p->display, path.rtt);
     timer_start(t, ROUND_TRIP_MS * USEC_PER_MSEC);
 }
 

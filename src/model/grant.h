@@ -12,6 +12,7 @@ struct grant {
     struct id agent_id;
     struct forward_policy forwarding;
     bool ssh;          /* may open SSH channels */
+    bool direct;       /* may come to the agent directly, not only by the relay */
     usec_t expires_at; /* since 1970 UTC; the agent ends what the grant carries then */
 };
 

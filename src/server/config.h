@@ -42,6 +42,7 @@ struct server_config {
     bool disable_path_apps;
     bool path_app_sharing;           /* --dangerous-allow-path-app-sharing */
     bool path_app_site_owner_access; /* --dangerous-allow-path-app-site-owner-access */
+    bool no_direct;                  /* peers come by the relay only */
     enum log_level log_level;
     enum log_format log_format;
 };

@@ -287,12 +287,13 @@ static char *grant_text(const struct grant *grant)
     return text;
 }
 
-static struct relay_session *session_new(struct web_relay *relay)
+static struct relay_session *session_new(const struct server_worker *w, struct web_relay *relay)
 {
     struct relay_session *s = new0(struct relay_session);
 
     list_init(&s->link);
     s->peer_id = id_new();
+    relay->grant.direct = !w->server->config->no_direct;
     s->who = relay->who;
     s->ws = relay->ws;
     s->agent_id = relay->agent.id;
@@ -308,7 +309,7 @@ static struct relay_session *session_new(struct web_relay *relay)
 
 void relay_session_open(struct server_worker *w, struct exchange *x, struct web_relay *relay)
 {
-    struct relay_session *s = session_new(relay);
+    struct relay_session *s = session_new(w, relay);
     struct presence p;
 
     if (!s->grant) {
@@ -379,6 +380,7 @@ static void regrant(struct relay_session *s, const struct forward_policy *policy
     if (policy && a) {
         grant = grant_make(&s->who, &s->ws, &agent, policy, clock_realtime(), 0);
         grant.expires_at = s->expires_at;
+        grant.direct = !s->w->server->config->no_direct;
         free(s->grant);
         s->grant = grant_text(&grant);
         grant_deinit(&grant);

@@ -1,6 +1,7 @@
 /*
  * Announcements live in a map by the peer's id in text form. A handshake belongs to its
- * announcement, so that a withdrawal ends it too.
+ * announcement, so that a withdrawal ends it too. A second map finds them by the name that a peer
+ * asks for on the agent's own port; of several with the same key it has the newest.
  */
 #include "tunnel/peer_acceptor.h"
 
@@ -13,6 +14,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "io/stream.h"
+#include "tunnel/direct_connect.h"
 #include "tunnel/peer.h"
 #include "tunnel/ws_carrier.h"
 
@@ -24,12 +27,14 @@ struct peer_acceptor {
     struct loop *loop;
     struct peer_acceptor_options options;
     struct map *announced;
+    struct map *names;
 };
 
 struct announced {
     struct peer_acceptor *acceptor;
     struct id id;
     struct tls_pin pin;
+    char name[DIRECT_NAME_SIZE];
     char *grant;
     struct list handshakes;
     size_t n_handshakes;
@@ -49,8 +54,23 @@ static void handshake_free(struct handshake *h)
     free(h);
 }
 
+static void forget_name(struct announced *p)
+{
+    if (p->name[0] && map_get(p->acceptor->names, p->name) == p)
+        map_take(p->acceptor->names, p->name);
+}
+
+static void learn_name(struct announced *p)
+{
+    forget_name(p);
+    direct_name(tls_context_pin(p->acceptor->options.tls), &p->pin, p->name);
+    map_take(p->acceptor->names, p->name);
+    map_put(p->acceptor->names, p->name, p);
+}
+
 static void announced_free(struct announced *p)
 {
+    forget_name(p);
     struct handshake *h, *next;
     list_for_each_safe (h, next, &p->handshakes, link)
         handshake_free(h);
@@ -145,6 +165,7 @@ static void announce(struct peer_acceptor *a, struct channel_request *rq)
         map_put(a->announced, key, p);
     }
     p->pin = said.pin;
+    learn_name(p);
     free(p->grant);
     p->grant = said.grant;
     channel_answer(rq, 200, NULL);
@@ -220,7 +241,7 @@ static void handshake_done(struct tunnel_session *session, int result, const str
     h->peer = NULL;
     handshake_free(h);
     if (result == 0)
-        a->options.connected(session, &p->id, p->grant, a->options.ud);
+        a->options.connected(session, &p->id, p->grant, NULL, a->options.ud);
 }
 
 static void accept_peer(struct peer_acceptor *a, struct channel_request *rq)
@@ -242,6 +263,31 @@ static void accept_peer(struct peer_acceptor *a, struct channel_request *rq)
     const struct peer_options options = {
         .tls = a->options.tls, .pin = p->pin, .role = H2_SERVER, .done = handshake_done, .ud = h};
     h->peer = peer_start(a->loop, channel_accept(rq), &options);
+}
+
+bool peer_acceptor_expects(struct peer_acceptor *a, const char *name, struct id *ret_peer,
+                           struct tls_pin *ret_pin)
+{
+    const struct announced *p = map_get(a->names, name);
+    if (!p || !a->options.direct || !a->options.direct(p->grant, a->options.ud))
+        return false;
+    *ret_peer = p->id;
+    *ret_pin = p->pin;
+    return true;
+}
+
+void peer_acceptor_admit(struct peer_acceptor *a, const struct id *peer, struct stream *tls,
+                         const struct addr *from)
+{
+    char key[ID_TEXT_SIZE];
+    const struct announced *p = map_get(a->announced, id_format(peer, key));
+    const struct tunnel_session_options options = {.role = H2_SERVER};
+    if (!p) {
+        stream_free(tls);
+        return;
+    }
+    a->options.connected(tunnel_session_new(a->loop, tls, &options), &p->id, p->grant, from,
+                         a->options.ud);
 }
 
 bool peer_acceptor_handle(struct peer_acceptor *a, struct channel_request *rq)
@@ -272,6 +318,7 @@ struct peer_acceptor *peer_acceptor_new(struct loop *loop,
         a->options.max_peers = PEERS_MAX;
     tls_context_ref(a->options.tls);
     a->announced = map_new();
+    a->names = map_new();
     return a;
 }
 
@@ -292,6 +339,7 @@ struct peer_acceptor *peer_acceptor_free(struct peer_acceptor *a)
         return NULL;
     peer_acceptor_clear(a);
     map_free(a->announced);
+    map_free(a->names);
     tls_context_unref(a->options.tls);
     free(a);
     return NULL;

@@ -5,7 +5,11 @@
  * Opens that may wait are `waiting` objects: in the list `queue` while there is no session, with
  * an inner open on the session while there is one. An inner open that ends because its session
  * did goes back to the queue until its time is up, so that a cut under a fresh connection is
- * not seen by the program that made it.
+ * not seen by the program that made it. The same goes for one on a direct session that ended or
+ * fell silent.
+ *
+ * An open that is handed over early cannot be asked again, so it goes to a direct session only
+ * while that has given a life sign in the last moment.
  */
 #include "tunnel/peer_link.h"
 
@@ -20,6 +24,7 @@
 #include "io/timer.h"
 #include "tunnel/backoff.h"
 #include "tunnel/channel_open.h"
+#include "tunnel/direct_path.h"
 #include "tunnel/peer.h"
 #include "tunnel/session.h"
 
@@ -39,6 +44,10 @@ struct peer_link {
     void *attempt;
     struct peer_handshake *handshake;
     struct tunnel_session *session;
+    struct tls_pin agent;
+    struct direct_path *direct; /* NULL: not wanted */
+    struct peer_path told;      /* what was reported last */
+    struct timer patience;      /* pending: opens wait for the direct path */
     struct timer retry;
     struct timer tune_ping; /* while connected */
     struct backoff backoff;
@@ -55,6 +64,7 @@ struct waiting {
     char *host, *path;
     struct channel_open_options options;
     struct channel_open *inner;
+    bool on_direct; /* inner: asked there */
     struct timer timeout;
     struct defer soon; /* tells a failure that is known at once */
 };
@@ -102,12 +112,32 @@ static void inner_opened(struct stream *channel, enum dial_result result, const 
     waiting_finish(w, channel, result, reason);
 }
 
+static bool is_direct(const struct peer_link *l)
+{
+    return l->direct && direct_path_state(l->direct) == DIRECT_UP && direct_path_session(l->direct);
+}
+
+struct tunnel_session *peer_link_best_session(struct peer_link *l)
+{
+    return is_direct(l) ? direct_path_session(l->direct) : l->session;
+}
+
 static void ask(struct waiting *w)
 {
+    struct peer_link *l = w->owner;
     const struct channel_open_options options = {.opened = inner_opened, .ud = w};
     list_remove(&w->link);
-    list_append(&w->owner->flying, &w->link);
-    w->inner = tunnel_session_open(w->owner->session, &w->target, &options);
+    list_append(&l->flying, &w->link);
+    w->on_direct = is_direct(l);
+    w->inner = tunnel_session_open(peer_link_best_session(l), &w->target, &options);
+    if (w->on_direct)
+        direct_path_watch(l->direct);
+}
+
+/* Where an open may go now. */
+static bool can_ask(struct peer_link *l)
+{
+    return peer_link_best_session(l) && (is_direct(l) || !timer_pending(&l->patience));
 }
 
 static void waited_too_long(struct timer *t, void *ud)
@@ -135,8 +165,11 @@ static void fail_soon(void *ud)
 struct channel_open *peer_link_open(struct peer_link *l, const struct channel_target *target,
                                     const struct channel_open_options *options)
 {
-    if (l->session && options->early)
-        return tunnel_session_open(l->session, target, options);
+    if (options->early && can_ask(l) && (!is_direct(l) || direct_path_is_fresh(l->direct))) {
+        if (is_direct(l))
+            direct_path_watch(l->direct);
+        return tunnel_session_open(peer_link_best_session(l), target, options);
+    }
 
     struct waiting *w = new0(struct waiting);
     w->head.cancel = waiting_cancel;
@@ -149,12 +182,12 @@ struct channel_open *peer_link_open(struct peer_link *l, const struct channel_ta
     defer_init(&w->soon, fail_soon, w);
     list_append(&l->queue, &w->link);
     l->n_waiting++;
-    if (l->state == LINK_DENIED || (!l->session && l->n_waiting > l->options.max_waiting)) {
+    if (l->state == LINK_DENIED || (!can_ask(l) && l->n_waiting > l->options.max_waiting)) {
         defer_schedule(l->loop, &w->soon);
         return &w->head;
     }
     timer_start(&w->timeout, l->options.open_timeout);
-    if (l->session)
+    if (can_ask(l))
         ask(w);
     return &w->head;
 }
@@ -162,9 +195,65 @@ struct channel_open *peer_link_open(struct peer_link *l, const struct channel_ta
 static void ask_all(struct peer_link *l)
 {
     struct waiting *w, *next;
-    list_for_each_safe (w, next, &l->queue, link)
-        if (!w->soon.scheduled)
-            ask(w);
+    if (can_ask(l))
+        list_for_each_safe (w, next, &l->queue, link)
+            if (!w->soon.scheduled)
+                ask(w);
+}
+
+/* What was asked on a direct session that is not to be relied on goes back to the queue. */
+static void take_back(struct peer_link *l)
+{
+    struct waiting *w, *next;
+    list_for_each_safe (w, next, &l->flying, link)
+        if (w->on_direct && w->inner) {
+            w->inner = channel_open_cancel(w->inner);
+            list_remove(&w->link);
+            list_append(&l->queue, &w->link);
+        }
+}
+
+/* ---- the path ---- */
+
+void peer_link_path(struct peer_link *l, struct peer_path *ret)
+{
+    struct tunnel_session *s = peer_link_best_session(l);
+    struct h2_stats stats;
+    *ret = (struct peer_path){.kind = PEER_PATH_NONE};
+    if (!s)
+        return;
+    h2_get_stats(tunnel_session_h2(s), &stats);
+    ret->rtt = stats.rtt;
+    ret->kind = is_direct(l) ? PEER_PATH_DIRECT : PEER_PATH_RELAY;
+    if (is_direct(l))
+        ret->addr = *direct_path_addr(l->direct);
+}
+
+static void tell_path(struct peer_link *l)
+{
+    struct peer_path path;
+    peer_link_path(l, &path);
+    bool same = path.kind == l->told.kind &&
+                (path.kind != PEER_PATH_DIRECT || addr_equal(&path.addr, &l->told.addr));
+    l->told = path;
+    if (!same && l->options.path_changed)
+        l->options.path_changed(l, &path, l->options.ud);
+}
+
+static void direct_changed(struct direct_path *d, enum direct_state state, void *ud)
+{
+    struct peer_link *l = ud;
+    if (state == DIRECT_SILENT && l->session)
+        take_back(l);
+    if (timer_pending(&l->patience) && !direct_path_is_undecided(d))
+        timer_cancel(&l->patience);
+    ask_all(l);
+    tell_path(l);
+}
+
+static void patience_over(struct timer *t, void *ud)
+{
+    ask_all(ud);
 }
 
 /* ---- the link ---- */
@@ -205,17 +294,24 @@ static void deny(struct peer_link *l)
         timer_cancel(&w->timeout);
         defer_schedule(l->loop, &w->soon);
     }
+    l->direct = direct_path_free(l->direct);
     report(l, LINK_DENIED, 0);
+    tell_path(l);
 }
 
 static void session_ended(struct tunnel_session *s, int reason, const struct err *err, void *ud)
 {
     struct peer_link *l = ud;
     timer_cancel(&l->tune_ping);
+    timer_cancel(&l->patience);
+    if (l->direct)
+        direct_path_relay_down(l->direct);
     l->session = NULL;
     set_reason(l, err);
     tunnel_session_free(s); /* what flies comes back to the queue */
     wait(l, true);
+    ask_all(l);
+    tell_path(l);
 }
 
 static void tune_ping(struct timer *t, void *ud)
@@ -243,9 +339,13 @@ static void handshake_done(struct tunnel_session *session, int result, const str
     tunnel_session_set_owner(session, NULL, session_ended, l);
     backoff_connected(&l->backoff, loop_now(l->loop));
     tune_ping(&l->tune_ping, l);
+    if (l->direct)
+        direct_path_relay_up(l->direct, session, &l->agent);
+    if (l->direct && l->options.direct_patience > 0)
+        timer_start(&l->patience, l->options.direct_patience);
     report(l, LINK_CONNECTED, 0);
-    if (l->session)
-        ask_all(l);
+    ask_all(l);
+    tell_path(l);
 }
 
 static void carrier_opened(enum carrier_outcome outcome, struct stream *carrier,
@@ -254,6 +354,7 @@ static void carrier_opened(enum carrier_outcome outcome, struct stream *carrier,
     struct peer_link *l = ud;
     l->attempt = NULL;
     if (outcome == CARRIER_OPENED) {
+        l->agent = *pin;
         const struct peer_options options = {.tls = l->options.tls,
                                              .pin = *pin,
                                              .role = H2_CLIENT,
@@ -295,6 +396,11 @@ struct peer_link *peer_link_new(struct loop *loop, const struct peer_link_option
     err_set(&l->reason, -EAGAIN, "not connected to the workspace yet");
     timer_init(&l->retry, loop, try_now, l);
     timer_init(&l->tune_ping, loop, tune_ping, l);
+    timer_init(&l->patience, loop, patience_over, l);
+    const struct direct_path_options direct = {
+        .tls = l->options.tls, .limits = l->options.limits, .changed = direct_changed, .ud = l};
+    if (l->options.direct)
+        l->direct = direct_path_new(loop, &direct);
     timer_start(&l->retry, 0);
     return l;
 }
@@ -304,13 +410,9 @@ struct tunnel_session *peer_link_session(struct peer_link *l)
     return l->session;
 }
 
-usec_t peer_link_rtt(const struct peer_link *l)
+const struct tls_pin *peer_link_agent_pin(const struct peer_link *l)
 {
-    if (!l->session)
-        return 0;
-    struct h2_stats stats;
-    h2_get_stats(tunnel_session_h2(l->session), &stats);
-    return stats.rtt;
+    return &l->agent;
 }
 
 void peer_link_retry_now(struct peer_link *l)
@@ -337,11 +439,13 @@ struct peer_link *peer_link_free(struct peer_link *l)
     l->state = LINK_DENIED; /* nothing goes back to the queue */
     timer_cancel(&l->retry);
     timer_cancel(&l->tune_ping);
+    timer_cancel(&l->patience);
     if (l->attempt)
         l->options.opener.cancel(l->attempt, l->options.opener.ud);
     peer_cancel(l->handshake);
     tell_all(&l->flying);
     tell_all(&l->queue);
+    direct_path_free(l->direct);
     tunnel_session_free(l->session);
     tls_context_unref(l->options.tls);
     free(l);

@@ -248,7 +248,7 @@ static void peer_over(struct tunnel_session *s, int reason, const struct err *er
 }
 
 static void connected(struct tunnel_session *session, const struct id *peer, const char *grant,
-                      void *ud)
+                      const struct addr *from, void *ud)
 {
     struct relayed_scene *sc = ud;
     sc->n_connected++;
