@@ -86,7 +86,7 @@ static void channel_opened(struct stream *channel, enum dial_result result, cons
              reason && *reason ? reason : dial_result_text(result));
         return;
     }
-    const struct relay_options options = {.done = relay_done, .ud = l};
+    const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
     timer_cancel(&l->limit);
     l->relay = relay_new(stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO), channel, &options);
 }

@@ -182,7 +182,8 @@ static void stream_became_ready(struct stream *s, unsigned events, void *ud)
         result = pump(r, in);
     if (result == 0 && (events & STREAM_WRITE))
         result = pump(r, out);
-    if (result < 0 || (in->ended && out->ended)) {
+    bool all = r->options.b_ends_all && r->ba.ended;
+    if (result < 0 || all || (in->ended && out->ended)) {
         finish(r, result);
         return;
     }

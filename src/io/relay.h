@@ -4,6 +4,7 @@
  * Half-close is kept (the end of one direction never ends the other), a slow reader stops the
  * sender, and at most one buffer a direction is held, and that only while bytes wait.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -18,6 +19,8 @@ typedef void relay_done_fn(struct relay *r, int result, void *ud);
 struct relay_options {
     usec_t idle_limit;        /* ends with -ETIMEDOUT after this long without a byte; 0: never */
     usec_t half_closed_limit; /* the same once one direction has ended; 0: never */
+    bool b_ends_all;          /* the end of `b` ends the relay in order: nobody reads what `a` says
+                                 then, as in protocols without half-close */
     relay_done_fn *done;
     void *ud;
 };

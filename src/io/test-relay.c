@@ -89,6 +89,21 @@ static void the_end_of_one_direction_lets_the_other_go_on(void **state)
     }
 }
 
+static void the_end_of_b_ends_all_where_that_is_asked_for(void **state)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        struct scene s = {.b.to_send = 1000000};
+        scene_open(&s, kind, 5000, &(struct relay_options){.b_ends_all = true});
+        s.a.shut = true; /* a has nothing to say, and does not end */
+        talker_start(&s.a);
+        talker_start(&s.b);
+        TURN_UNTIL(s.loop, s.done && s.a.ended);
+        assert_int_equal(s.result, 0);
+        assert_int_equal(s.a.received, 1000000);
+        scene_close(&s);
+    }
+}
+
 static void a_slow_reader_stops_the_sender(void **state)
 {
     struct scene s = {.a.to_send = 10000000, .b.stalled = true};
@@ -232,6 +247,7 @@ static void freeing_a_relay_ends_both_streams_without_a_word(void **state)
 
 TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
           cmocka_unit_test(the_end_of_one_direction_lets_the_other_go_on),
+          cmocka_unit_test(the_end_of_b_ends_all_where_that_is_asked_for),
           cmocka_unit_test(a_slow_reader_stops_the_sender),
           cmocka_unit_test(what_a_slow_reader_leaves_is_held_within_a_bound),
           cmocka_unit_test(waiting_for_a_slow_reader_costs_no_turns),
