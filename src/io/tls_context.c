@@ -5,13 +5,9 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#if defined(__aarch64__)
-#include <asm/hwcap.h>
-#include <sys/auxv.h>
-#endif
-
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "io/tls_internal.h"
 
@@ -23,24 +19,6 @@
 
 /* Several records a system call. The buffer exists only while something is in it. */
 enum { READ_BUFFER_LEN = 64 * 1024 };
-
-#if defined(__x86_64__) || defined(__i386__)
-static bool cpu_has_aes(void)
-{
-    return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
-}
-#elif defined(__aarch64__)
-static bool cpu_has_aes(void)
-{
-    unsigned long needed = HWCAP_AES | HWCAP_PMULL;
-    return (getauxval(AT_HWCAP) & needed) == needed;
-}
-#else
-static bool cpu_has_aes(void)
-{
-    return false;
-}
-#endif
 
 int tls_err(struct err *err, int code, const char *fmt, ...)
 {
