@@ -39,6 +39,11 @@ int credentials_path(char **ret, struct err *err)
     return r;
 }
 
+int credentials_folder(char **ret, struct err *err)
+{
+    return config_dir(ret, err);
+}
+
 static int add(struct credentials *c, const char *url, const char *username, const char *token)
 {
     if (c->len == CREDENTIALS_MAX)

@@ -25,6 +25,8 @@ struct credentials {
 
 /* The file's path; the caller frees it. -ENOENT: neither XDG_CONFIG_HOME nor HOME is set. */
 int credentials_path(char **ret, struct err *err);
+/* The directory of that file, which may not be there yet; the caller frees it. */
+int credentials_folder(char **ret, struct err *err);
 
 /*
  * Reads the file; none is no error. -EPERM: others can read it, or it is somebody else's: it is

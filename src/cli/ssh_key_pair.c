@@ -15,17 +15,6 @@
 #include "cli/credentials.h"
 #include "cli/secret_file.h"
 
-static int config_folder(char **ret, struct err *err)
-{
-    _cleanup_free_ char *file = NULL;
-    int r = credentials_path(&file, err);
-    if (r < 0)
-        return r;
-    *strrchr(file, '/') = '\0';
-    *ret = steal(&file);
-    return secret_file_make_dir(*ret, err);
-}
-
 /* 0, or negative: there is no usable pair. */
 static int read_pair(const char *private_path, const char *public_path, char *line)
 {
@@ -63,15 +52,28 @@ static int make_pair(const char *private_path, const char *public_path, char *li
     return r;
 }
 
+int ssh_key_pair_path(char **ret, struct err *err)
+{
+    _cleanup_free_ char *folder = NULL;
+    int r = credentials_folder(&folder, err);
+    if (r == 0)
+        *ret = xasprintf("%s/ssh_key", folder);
+    return r;
+}
+
 int ssh_key_pair_get(char **ret_path, char ret_line[static SSH_KEY_LINE_SIZE], struct err *err)
 {
     _cleanup_free_ char *folder = NULL;
-    int r = config_folder(&folder, err);
+    _cleanup_free_ char *private_path = NULL;
+    int r = credentials_folder(&folder, err);
+    if (r == 0)
+        r = secret_file_make_dir(folder, err);
+    if (r == 0)
+        r = ssh_key_pair_path(&private_path, err);
     if (r < 0)
         return r;
-    _cleanup_free_ char *private_path = xasprintf("%s/ssh_key", folder);
-    _cleanup_free_ char *public_path = xasprintf("%s/ssh_key.pub", folder);
-    _cleanup_free_ char *lock_path = xasprintf("%s/ssh_key.lock", folder);
+    _cleanup_free_ char *public_path = xasprintf("%s.pub", private_path);
+    _cleanup_free_ char *lock_path = xasprintf("%s.lock", private_path);
     _cleanup_close_ int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0 || flock(lock, LOCK_EX) < 0)
         return err_sys(err, -errno, "%s", lock_path);

@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "ssh/key.h"
 
+/* The private file's path, whether it is there or not; the caller frees it. */
+int ssh_key_pair_path(char **ret, struct err *err);
 /*
  * The private file's path (the caller frees it) and the public line. The pair is made if there is
  * none; a damaged public file or one that is missing leads to a new pair.

@@ -1,6 +1,9 @@
 /*
- * The session is made once: what stands in the way of it is the answer, because ssh has a person
- * or a script waiting who will ask again. `code` is set once, by finish().
+ * Over one session the agent is asked for account and host key while it starts its sshd; bytes pass
+ * once both are there. Without a time to wait the session is made once: what stands in the way of
+ * it is the answer, because ssh has a person or a script waiting who will ask again. With one, what
+ * was under way when a session was lost begins anew with the next. Once bytes have passed, a lost
+ * session is the end. `code` is set once, by finish().
  */
 #include "cli/ssh_link.h"
 
@@ -13,6 +16,7 @@
 #include "base/mem.h"
 #include "cli/agent_carrier.h"
 #include "cli/api_client.h"
+#include "cli/ssh_known.h"
 #include "cli/stdio_stream.h"
 #include "io/loop.h"
 #include "io/relay.h"
@@ -26,6 +30,7 @@ static const usec_t reach_limit = 30 * USEC_PER_SEC;
 
 struct ssh_link {
     struct cli *cli;
+    const struct ssh_link_options *options;
     struct api_client api;
     struct loop *loop;
     struct tls_identity *identity;
@@ -34,11 +39,14 @@ struct ssh_link {
     struct peer_link *link;
     struct timer limit;
     char workspace[WORKSPACE_REF_SIZE];
-    const char *key;           /* carrying: the client's public line */
-    struct api_ssh_info *info; /* asking: where to put it */
-    struct channel_open *opening;
-    struct tunnel_call *call;
-    struct relay *relay;
+    const char *key;              /* carrying: the client's public line */
+    struct api_ssh_info *info;    /* asking: where to put it */
+    bool informed;                /* nothing to ask for, or not any longer */
+    struct tunnel_call *call;     /* until informed */
+    struct channel_open *opening; /* carrying */
+    struct stream *channel;       /* open, until bytes may pass */
+    struct relay *relay;          /* bytes pass */
+    struct err reason;            /* why it is away, while waiting */
     bool done;
     int code;
 };
@@ -73,7 +81,24 @@ static void relay_done(struct relay *r, int result, void *ud)
 {
     struct ssh_link *l = ud;
     l->relay = NULL;
-    finish(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);
+    if (result < 0 && !peer_link_session(l->link))
+        fail(l, EXIT_CODE_FAILURE, "the connection was lost");
+    else
+        finish(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);
+}
+
+static void go_on(struct ssh_link *l)
+{
+    if (l->done || !l->informed || (l->key && !l->channel))
+        return;
+    timer_cancel(&l->limit);
+    if (!l->key) {
+        finish(l, EXIT_CODE_OK);
+        return;
+    }
+    const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
+    struct stream *own = stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO);
+    l->relay = relay_new(own, steal(&l->channel), &options);
 }
 
 static void channel_opened(struct stream *channel, enum dial_result result, const char *reason,
@@ -81,15 +106,18 @@ static void channel_opened(struct stream *channel, enum dial_result result, cons
 {
     struct ssh_link *l = ud;
     l->opening = NULL;
+    if (result == DIAL_UNAVAILABLE && l->options->wait > 0)
+        return; /* the next session */
     if (result != DIAL_OK) {
         fail(l, result == DIAL_FORBIDDEN ? EXIT_CODE_NOT_ALLOWED : EXIT_CODE_FAILURE,
              reason && *reason ? reason : dial_result_text(result));
         return;
     }
-    const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
-    timer_cancel(&l->limit);
-    l->relay = relay_new(stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO), channel, &options);
+    l->channel = channel;
+    go_on(l);
 }
+
+/* ---- what ssh has to know ---- */
 
 static void fail_with_answer(struct ssh_link *l, int status, struct span body)
 {
@@ -104,43 +132,82 @@ static void fail_with_answer(struct ssh_link *l, int status, struct span body)
     }
 }
 
+static void keep(struct ssh_link *l, const struct api_ssh_info *info)
+{
+    struct api_ssh_info before;
+    struct err err = ERR_INIT;
+    const char *alias = l->options->alias;
+    bool known = ssh_known_find(l->api.url, alias, &before);
+    l->informed = true;
+    if (l->info)
+        *l->info = *info;
+    if (ssh_known_keep(l->api.url, alias, info, &err) < 0) {
+        fail(l, EXIT_CODE_FAILURE, err.text);
+    } else if (l->key && known && !str_eq(before.user, info->user)) {
+        err_set(&err, 0, "its account is now %s and no longer %s: run it again", info->user,
+                before.user);
+        fail(l, EXIT_CODE_FAILURE, err.text);
+    } else {
+        go_on(l);
+    }
+}
+
 static void info_came(int status, const char *body, size_t len, void *ud)
 {
     struct ssh_link *l = ud;
+    struct api_ssh_info info;
     l->call = NULL;
-    if (status != 200)
+    if (status < 0 && status != -ETIMEDOUT && l->options->wait > 0)
+        return; /* the next session */
+    if (status < 0)
+        fail(l, EXIT_CODE_NOT_REACHABLE, "the agent did not answer");
+    else if (status != 200)
         fail_with_answer(l, status, span_from(body, len));
-    else if (api_ssh_info_read(span_from(body, len), API_LENIENT, l->info, NULL) < 0)
+    else if (api_ssh_info_read(span_from(body, len), API_LENIENT, &info, NULL) < 0)
         fail(l, EXIT_CODE_FAILURE, "the agent's answer is not understood");
     else
-        finish(l, EXIT_CODE_OK);
+        keep(l, &info);
 }
+
+/* ---- the session ---- */
 
 static void session_up(struct ssh_link *l)
 {
-    if (l->info) {
+    if (!l->informed && !l->call)
         l->call =
             tunnel_session_call(peer_link_session(l->link), "GET", "/ssh", NULL, info_came, l);
+    if (!l->key || l->opening || l->relay)
         return;
-    }
     const struct channel_target target = {.kind = CHANNEL_SSH, .ssh_key = l->key};
     const struct channel_open_options options = {.opened = channel_opened, .ud = l};
     l->opening = peer_link_open(l->link, &target, &options);
 }
 
+static void session_down(struct ssh_link *l, const struct err *reason)
+{
+    if (l->options->wait == 0 || l->relay) {
+        fail(l, EXIT_CODE_NOT_REACHABLE,
+             reason->text[0] ? reason->text : "the connection was lost");
+        return;
+    }
+    if (!str_eq(l->reason.text, reason->text))
+        output_warning(&l->cli->out, "%s: %s: waiting", l->workspace, reason->text);
+    l->reason = *reason;
+    l->channel = stream_free(l->channel);
+}
+
 static void link_changed(struct peer_link *link, const struct link_status *status, void *ud)
 {
     struct ssh_link *l = ud;
-    const char *reason = status->reason ? status->reason->text : "";
     switch (status->state) {
     case LINK_CONNECTED:
         session_up(l);
         break;
     case LINK_WAITING:
-        fail(l, EXIT_CODE_NOT_REACHABLE, *reason ? reason : "the connection was lost");
+        session_down(l, status->reason);
         break;
     case LINK_DENIED:
-        denied(l, reason);
+        denied(l, status->reason->text);
         break;
     default:
         break;
@@ -149,10 +216,15 @@ static void link_changed(struct peer_link *link, const struct link_status *statu
 
 static void took_too_long(struct timer *t, void *ud)
 {
-    fail(ud, EXIT_CODE_NOT_REACHABLE, "the workspace was not reached within 30 s");
+    struct ssh_link *l = ud;
+    usec_t limit = l->options->wait ? l->options->wait : reach_limit;
+    struct err err = ERR_INIT;
+    err_set(&err, 0, "not reached within %llu s%s%s", (unsigned long long)(limit / USEC_PER_SEC),
+            l->reason.text[0] ? ": " : "", l->reason.text);
+    fail(l, EXIT_CODE_NOT_REACHABLE, err.text);
 }
 
-static int start(struct ssh_link *l, const struct workspace_ref *workspace)
+static int start(struct ssh_link *l)
 {
     struct err err = ERR_INIT;
     struct tls_pin pin;
@@ -160,13 +232,13 @@ static int start(struct ssh_link *l, const struct workspace_ref *workspace)
     tls_identity_pin(l->identity, &pin);
     if (tls_context_peer(l->identity, &l->tls, &err) < 0)
         return cli_failure(l->cli, &err);
-    l->carrier = agent_carrier_new(&l->api, workspace, &pin);
+    l->carrier = agent_carrier_new(&l->api, l->options->workspace, &pin);
     const struct peer_link_options options = {.opener = agent_carrier_opener(l->carrier),
                                               .tls = l->tls,
                                               .changed = link_changed,
                                               .ud = l};
     l->link = peer_link_new(l->loop, &options);
-    timer_start(&l->limit, reach_limit);
+    timer_start(&l->limit, l->options->wait ? l->options->wait : reach_limit);
     return 0;
 }
 
@@ -175,6 +247,7 @@ static void stop(struct ssh_link *l)
     timer_cancel(&l->limit);
     tunnel_call_cancel(l->call);
     channel_open_cancel(l->opening);
+    stream_free(l->channel);
     relay_free(l->relay);
     peer_link_free(l->link);
     /* What the link still has to close goes at the end of a turn. */
@@ -184,15 +257,16 @@ static void stop(struct ssh_link *l)
     tls_identity_free(l->identity);
 }
 
-static int run(struct ssh_link *l, const struct workspace_ref *workspace)
+static int run(struct ssh_link *l)
 {
     int code = api_client_open(&l->api, l->cli);
     if (code != 0)
         return code;
     l->loop = l->api.loop;
-    workspace_ref_format(workspace, l->workspace);
+    l->informed = !l->options->alias;
+    workspace_ref_format(l->options->workspace, l->workspace);
     timer_init(&l->limit, l->loop, took_too_long, l);
-    l->code = start(l, workspace);
+    l->code = start(l);
     if (l->code == 0)
         loop_run(l->loop);
     stop(l);
@@ -200,14 +274,14 @@ static int run(struct ssh_link *l, const struct workspace_ref *workspace)
     return l->code;
 }
 
-int ssh_link_ask(struct cli *cli, const struct workspace_ref *workspace, struct api_ssh_info *ret)
+int ssh_link_ask(struct cli *cli, const struct ssh_link_options *options, struct api_ssh_info *ret)
 {
-    struct ssh_link l = {.cli = cli, .info = ret};
-    return run(&l, workspace);
+    struct ssh_link l = {.cli = cli, .options = options, .info = ret};
+    return run(&l);
 }
 
-int ssh_link_carry(struct cli *cli, const struct workspace_ref *workspace, const char *key)
+int ssh_link_carry(struct cli *cli, const struct ssh_link_options *options, const char *key)
 {
-    struct ssh_link l = {.cli = cli, .key = key};
-    return run(&l, workspace);
+    struct ssh_link l = {.cli = cli, .options = options, .key = key};
+    return run(&l);
 }

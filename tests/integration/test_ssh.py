@@ -168,7 +168,7 @@ def test_a_listener_beyond_loopback_is_refused(ssh, tcp_echo):
 
 
 def test_nobody_else_logs_in(workspace, person):
-    result = person.run("ssh", f"{workspace.owner.name}/{workspace.name}", "true", code=1)
+    result = person.run("ssh", f"{workspace.owner.name}/{workspace.name}", "true", code=255)
     assert "no such thing, or you may not see it" in result.err
 
 
