@@ -211,18 +211,18 @@ static void peer_connected(struct tunnel_session *session, const struct id *peer
              LOG_STR("path", from ? "direct" : "relay"));
 }
 
-/* `changed`: the policy is not the one that they were started with. */
+/* `changed`: the policy is not the one that it was. */
 static void drop_what_is_forbidden(struct peer_session *s, bool changed)
 {
     struct served *served, *next;
     usec_t now = clock_realtime();
     list_for_each_safe (served, next, &s->served, link) {
         struct err err = ERR_INIT;
-        bool stale = changed && served->policy_fixed;
-        if (!stale && policy_check(&s->grant, &served->goal, now, &err) == DIAL_OK)
+        if (policy_check(&s->grant, &served->goal, now, &err) == DIAL_OK) {
+            if (changed && served->policy_changed)
+                served->policy_changed(served, &s->grant.forwarding);
             continue;
-        if (stale)
-            err_set(&err, -EACCES, "the workspace's forwarding policy has changed");
+        }
         log_info("channel ended", LOG_STR("user", s->grant.user), LOG_STR("reason", err.text));
         served_end(served);
     }

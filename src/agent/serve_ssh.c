@@ -1,6 +1,10 @@
 /*
  * SSH channels. The request is answered once sshd speaks, so that a workspace without a working
  * sshd is a refusal with its reason and not a connection that ends at once.
+ *
+ * sshd enforces the grant that it was started with and cannot be told another. When the policy
+ * changes, what the new one would have it allow is compared with that: a connection that keeps all
+ * it has goes on, one that would lose something ends, with a line on its terminals.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,12 +15,15 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ssh/ssh_grant.h"
 #include "ssh/ssh_service.h"
 
 struct ssh_channel {
     struct served served;
     struct ssh_host *host;
+    struct list link;           /* in host->connections */
     struct channel_request *rq; /* until sshd speaks */
+    struct ssh_grant grant;     /* what sshd was told */
     struct ssh_service *service;
     struct ssh_record *record;
     char user[NAME_SIZE];
@@ -32,14 +39,15 @@ static void ssh_channel_free(struct served *s)
         ssh_record_end(c->record, c->result ? c->result : "ok");
     ssh_record_free(c->record);
     channel_request_free(c->rq);
+    ssh_grant_deinit(&c->grant);
+    list_remove(&c->link);
     c->host->n_connections--;
     free(c);
 }
 
 static void refuse(struct ssh_channel *c, const struct err *err)
 {
-    enum dial_result result = err->code == -ENOTSUP  ? DIAL_FORBIDDEN
-                              : err->code == -EMFILE ? DIAL_LIMIT
+    enum dial_result result = err->code == -EMFILE   ? DIAL_LIMIT
                               : err->code == -EACCES ? DIAL_NOT_PERMITTED
                                                      : DIAL_UNSUPPORTED;
     ssh_record_refused(c->record, dial_result_name(result), err);
@@ -80,18 +88,54 @@ static void request_cancelled(struct channel_request *rq, void *ud)
     served_end(&c->served);
 }
 
-static int start(struct ssh_channel *c, struct loop *loop, const struct forward_policy *policy,
-                 struct err *err)
+static void policy_changed(struct served *served, const struct forward_policy *policy)
+{
+    struct ssh_channel *c = container_of(served, struct ssh_channel, served);
+    struct ssh_grant grant = ssh_grant_make(policy);
+    bool keeps_all = ssh_grant_covers(&grant, &c->grant);
+    ssh_grant_deinit(&grant);
+    if (keeps_all || c->result)
+        return;
+    c->result = "policy_changed";
+    log_info("SSH ends: the policy has become narrower", LOG_STR("user", c->user));
+    ssh_service_end(c->service, "adit: the forwarding rules of this workspace have changed. This "
+                                "connection ends; connect again.");
+}
+
+/* 0, or -EMFILE with a text. This connection is counted already. */
+static int check_limits(const struct ssh_channel *c, struct err *err)
+{
+    size_t of_person = 0, starting = 0;
+    const struct ssh_channel *each;
+    list_for_each (each, &c->host->connections, link) {
+        of_person += str_eq(each->user, c->user);
+        starting += !ssh_record_logged_in(each->record);
+    }
+    if (c->host->n_connections > SSH_CONNECTIONS_MAX)
+        return err_set(err, -EMFILE, "there are %d SSH connections to this workspace already",
+                       SSH_CONNECTIONS_MAX);
+    if (of_person > SSH_CONNECTIONS_PER_PERSON_MAX)
+        return err_set(err, -EMFILE, "you have %d SSH connections to this workspace already",
+                       SSH_CONNECTIONS_PER_PERSON_MAX);
+    if (starting > SSH_STARTING_MAX)
+        return err_set(err, -EMFILE,
+                       "%d SSH connections to this workspace are logging in at the moment: try "
+                       "again",
+                       SSH_STARTING_MAX);
+    return 0;
+}
+
+static int start(struct ssh_channel *c, struct loop *loop, struct err *err)
 {
     const char *line = channel_request_field(c->rq, channel_ssh_key_field);
     struct ssh_public_key key;
     if (!line || ssh_public_key_parse(span_of(line), &key) < 0)
         return err_set(err, -EINVAL, "the client's SSH key is missing or not an Ed25519 key");
-    if (c->host->n_connections > SSH_CONNECTIONS_MAX)
-        return err_set(err, -EMFILE, "there are %d SSH connections to this workspace already",
-                       SSH_CONNECTIONS_MAX);
+    int r = check_limits(c, err);
+    if (r < 0)
+        return r;
     const struct ssh_service_options options = {
-        .forwarding = policy,
+        .grant = &c->grant,
         .host_key = c->host->key,
         .client_key = &key,
         .started = sshd_started,
@@ -111,13 +155,15 @@ void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *h
     c->host = host;
     c->rq = rq;
     c->served.free = ssh_channel_free;
-    c->served.policy_fixed = true;
+    c->served.policy_changed = policy_changed;
+    c->grant = ssh_grant_make(policy);
     str_copy(c->user, sizeof(c->user), reporter->user);
     c->record = ssh_record_new(host, reporter, c->user, policy);
     host->n_connections++;
+    list_append(&host->connections, &c->link);
     channel_goal_of(channel_request_info(rq), &c->served.goal);
     list_append(list, &c->served.link);
     channel_request_on_cancel(rq, request_cancelled, c);
-    if (start(c, loop, policy, &err) < 0)
+    if (start(c, loop, &err) < 0)
         refuse(c, &err);
 }

@@ -20,6 +20,12 @@ struct tls_context;
 /* Ends it at once and frees it (it has left its list). Also while its request is not answered. */
 typedef void served_free_fn(struct served *s);
 
+/*
+ * The session's policy was replaced and allows its goal still: for what enforces more of the policy
+ * than that on its own. It may end by itself a moment later, not in this call.
+ */
+typedef void served_policy_changed_fn(struct served *s, const struct forward_policy *policy);
+
 /* Bytes from the person into the workspace, and back. */
 typedef void served_count_fn(const struct served *s, uint64_t *ret_in, uint64_t *ret_out);
 
@@ -34,8 +40,8 @@ struct served_reporter {
 struct served {
     struct list link; /* in its session's list */
     struct channel_goal goal;
-    bool policy_fixed; /* enforces the policy it was started with: ends when that changes */
     served_free_fn *free;
+    served_policy_changed_fn *policy_changed; /* NULL: only its goal matters */
     /* What is put on record of it, where there is a reporter. */
     const struct served_reporter *reporter;
     served_count_fn *count; /* NULL: no bytes */

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "ssh/ssh_account.h"
+#include "ssh/ssh_folder.h"
 #include "tunnel/channel.h"
 
 enum { ANSWER_MAX_LEN = 4096 };
@@ -14,6 +15,7 @@ enum { ANSWER_MAX_LEN = 4096 };
 struct ssh_host *ssh_host_new(struct span token)
 {
     struct ssh_host *host = new0(struct ssh_host);
+    ssh_folder_clean();
     list_init(&host->connections);
     list_init(&host->forwards);
     host->key = ssh_key_derive(token, "adit SSH host key");

@@ -1,23 +1,31 @@
 /*
  * Without PAM, sshd takes an account for locked when its password field begins with `!`, as it
- * does for most users of containers, who have no password at all. Only root can read the field;
- * for others sshd sees no field and lets them in. With PAM it does not look at the field itself.
- * PAM is not used otherwise: its modules (login records, message of the day, audit) expect a
- * machine that was booted.
+ * does for most users of containers, who have no password at all. What sshd sees of the field is
+ * what we see, since it runs as the same user: not much of /etc/shadow, but nss-systemd tells
+ * everybody that nobody is locked. With PAM it does not look at the field itself.
+ *
+ * PAM is not used otherwise: what /etc/pam.d/sshd asks for (the audit session id, the message of
+ * the day) expects a machine that was booted and an sshd that is root, and a session ends at once
+ * when one of its required modules fails. So even then sshd is given another name, for which PAM
+ * takes `other`: on Debian the common account checks, without the rest. Elsewhere `other` denies
+ * everything, and sshd keeps its name.
  */
 #include "ssh/ssh_account.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <shadow.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/span.h"
 
 #define PRIVSEP_FOLDER "/run/sshd"
 #define PAM_SERVICE    "/etc/pam.d/sshd"
+#define PAM_OTHER      "/etc/pam.d/other"
 
 static int check_shell(const struct passwd *pw, struct err *err)
 {
@@ -30,6 +38,21 @@ static int check_shell(const struct passwd *pw, struct err *err)
     return 0;
 }
 
+static bool refuses_to_run(const char *shell)
+{
+    struct span path = span_of(shell);
+    return span_ends(path, "/nologin") || span_ends(path, "/false");
+}
+
+/* Debian's has the common parts. */
+static bool pam_other_lets_in(void)
+{
+    char text[4096];
+    _cleanup_close_ int fd = open(PAM_OTHER, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    return n > 0 && span_find_str(span_from(text, (size_t)n), "\n@include common-account") >= 0;
+}
+
 static bool is_locked(const struct passwd *pw)
 {
     const struct spwd *shadow = getspnam(pw->pw_name);
@@ -39,7 +62,7 @@ static bool is_locked(const struct passwd *pw)
 
 int ssh_account_read(struct ssh_account *ret, struct err *err)
 {
-    struct ssh_account account = {.root = geteuid() == 0};
+    struct ssh_account account = {.root = geteuid() == 0, .sshd_name = "/usr/sbin/sshd"};
     const struct passwd *pw = getpwuid(geteuid());
     if (!pw)
         return err_set(err, -ENOENT,
@@ -51,8 +74,13 @@ int ssh_account_read(struct ssh_account *ret, struct err *err)
     int r = check_shell(pw, err);
     if (r < 0)
         return r;
-    if (account.root && is_locked(pw)) {
-        account.pam = access(PAM_SERVICE, R_OK) == 0;
+    if (refuses_to_run(pw->pw_shell))
+        str_copy(account.no_shell, sizeof(account.no_shell), pw->pw_shell);
+    if (is_locked(pw)) {
+        bool other = pam_other_lets_in();
+        account.pam = other || access(PAM_SERVICE, R_OK) == 0;
+        if (other)
+            account.sshd_name = "/usr/sbin/adit-sshd";
         if (!account.pam)
             return err_set(err, -EACCES,
                            "the account %s is locked for sshd (its password field begins with "

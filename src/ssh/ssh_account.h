@@ -4,12 +4,15 @@
 
 #include "base/err.h"
 
-enum { SSH_USER_SIZE = 64 };
+enum { SSH_USER_SIZE = 64, SSH_SHELL_SIZE = 128 };
 
 struct ssh_account {
     char user[SSH_USER_SIZE];
     bool root;
     bool pam; /* sshd must leave the account check to PAM: the password field is locked */
+    const char
+        *sshd_name; /* what sshd is to see as its own path, from which PAM's service follows */
+    char no_shell[SSH_SHELL_SIZE]; /* a login shell that only refuses; empty: a real one */
 };
 
 /*

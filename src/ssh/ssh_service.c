@@ -24,7 +24,9 @@
 #include "ssh/socket_files.h"
 #include "ssh/ssh_account.h"
 #include "ssh/ssh_folder.h"
+#include "ssh/ssh_grant.h"
 #include "ssh/sshd_config.h"
+#include "ssh/terminals.h"
 
 struct ssh_service {
     struct loop *loop;
@@ -37,13 +39,15 @@ struct ssh_service {
     struct watch *log_watch;
     struct sshd_log *log;
     struct socket_files *sockets;
-    struct timer start_timer, settle_timer, kill_timer;
+    struct terminals terminals;
+    struct timer start_timer, settle_timer, end_timer, kill_timer;
     bool started;
     struct err reason; /* why it did not start: the last that sshd said */
 };
 
 static const usec_t start_timeout = 10 * USEC_PER_SEC;
 static const usec_t settle_after = 200 * USEC_PER_MSEC;
+static const usec_t end_after = 200 * USEC_PER_MSEC;
 static const usec_t kill_after = 500 * USEC_PER_MSEC;
 
 /* ---- the log ---- */
@@ -57,6 +61,8 @@ static void log_event_came(const struct sshd_event *event, void *ud)
         socket_files_bound(s->sockets, event->target);
     if (event->kind == SSHD_LISTEN_CLOSED && event->target[0] == '/')
         socket_files_closed(s->sockets, event->target);
+    if (event->kind == SSHD_SESSION_STARTED || event->kind == SSHD_SESSION_ENDED)
+        terminals_session(&s->terminals, event->id, event->text);
     if (s->options.logged)
         s->options.logged(event, s->options.ud);
 }
@@ -122,6 +128,17 @@ static void terminated_in_vain(struct timer *t, void *ud)
     child_signal(s->child, SIGKILL);
 }
 
+static void end_came(struct timer *t, void *ud)
+{
+    terminate(ud);
+}
+
+void ssh_service_end(struct ssh_service *s, const char *text)
+{
+    terminals_tell(&s->terminals, text);
+    timer_start(&s->end_timer, end_after);
+}
+
 static void relay_done(struct relay *r, int result, void *ud)
 {
     struct ssh_service *s = ud;
@@ -159,21 +176,42 @@ void ssh_service_carry(struct ssh_service *s, struct stream *client)
     s->relay = relay_new(client, steal(&s->sshd), &options);
 }
 
+static int write_notice(struct ssh_service *s, const struct ssh_account *account, bool *ret,
+                        struct err *err)
+{
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(SSH_NOTICE_MAX);
+    ssh_grant_notice(s->options.grant, &text);
+    if (account->no_shell[0])
+        buf_appendf(&text,
+                    "adit: the login shell of %s is %s, so that no command runs here: change it "
+                    "with usermod --shell. Forwarding and sftp work.\n",
+                    account->user, account->no_shell);
+    *ret = text.len > 0;
+    return text.len == 0 ? 0
+                         : ssh_folder_write(&s->folder, SSH_FILE_BANNER,
+                                            span_from(buf_data(&text), text.len), err);
+}
+
 static int write_files(struct ssh_service *s, const struct ssh_account *account, struct err *err)
 {
     const struct ssh_service_options *o = &s->options;
     _cleanup_(buf_deinit) struct buf config = BUF_INIT(SSHD_CONFIG_MAX);
     _cleanup_(buf_wipe) struct buf key = BUF_INIT(SSH_KEY_FILE_MAX);
     char line[SSH_KEY_LINE_SIZE];
+    bool notice;
+    int r = write_notice(s, account, &notice, err);
+    if (r < 0)
+        return r;
     const struct sshd_config settings = {
         .user = account->user,
         .host_key_file = s->folder.files[SSH_FILE_HOST_KEY],
         .authorized_keys_file = s->folder.files[SSH_FILE_AUTHORIZED_KEYS],
-        .forwarding = o->forwarding,
+        .banner_file = notice ? s->folder.files[SSH_FILE_BANNER] : NULL,
+        .grant = o->grant,
         .pam = account->pam,
     };
     ssh_public_key_line(o->client_key, line);
-    int r = sshd_config_write(&settings, &config, err);
+    r = sshd_config_write(&settings, &config, err);
     if (r == 0)
         r = ssh_key_file(o->host_key, "", &key);
     if (r == 0)
@@ -187,11 +225,12 @@ static int write_files(struct ssh_service *s, const struct ssh_account *account,
     return r;
 }
 
-static int spawn(struct ssh_service *s, const char *path, int socket, int log, struct err *err)
+static int spawn(struct ssh_service *s, const char *path, const char *name, int socket, int log,
+                 struct err *err)
 {
     /* With -e, what sshd logs while it starts a command would go to the command's own stderr. */
     const char *const argv[] = {
-        path, "-i", "-E", "/proc/self/fd/2", "-f", s->folder.files[SSH_FILE_CONFIG], NULL};
+        name, "-i", "-E", "/proc/self/fd/2", "-f", s->folder.files[SSH_FILE_CONFIG], NULL};
     const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                NULL};
     const int fds[] = {socket, socket, log};
@@ -208,7 +247,7 @@ static int spawn(struct ssh_service *s, const char *path, int socket, int log, s
     return child_start(s->loop, &options, &s->child, err);
 }
 
-static int start_sshd(struct ssh_service *s, const char *path, struct err *err)
+static int start_sshd(struct ssh_service *s, const char *path, const char *name, struct err *err)
 {
     int pair[2], log[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -219,7 +258,7 @@ static int start_sshd(struct ssh_service *s, const char *path, struct err *err)
         close(pair[1]);
         return err_sys(err, r, "no pipe for sshd");
     }
-    int r = spawn(s, path, pair[1], log[1], err);
+    int r = spawn(s, path, name, pair[1], log[1], err);
     close(pair[1]);
     close(log[1]);
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
@@ -239,6 +278,7 @@ static struct ssh_service *service_new(struct loop *loop, const struct ssh_servi
     s->sockets = socket_files_new();
     timer_init(&s->start_timer, loop, start_took_too_long, s);
     timer_init(&s->settle_timer, loop, log_settled, s);
+    timer_init(&s->end_timer, loop, end_came, s);
     timer_init(&s->kill_timer, loop, terminated_in_vain, s);
     return s;
 }
@@ -250,9 +290,7 @@ int ssh_service_start(struct loop *loop, const struct ssh_service_options *optio
     const char *path = ssh_server_path(err);
     if (!path)
         return -ENOENT;
-    int r = ssh_rules_expressible(options->forwarding, err);
-    if (r == 0)
-        r = ssh_account_read(&account, err);
+    int r = ssh_account_read(&account, err);
     if (r == 0)
         r = ssh_account_prepare(&account, err);
     if (r < 0)
@@ -262,7 +300,7 @@ int ssh_service_start(struct loop *loop, const struct ssh_service_options *optio
     if (r == 0)
         r = write_files(s, &account, err);
     if (r == 0)
-        r = start_sshd(s, path, err);
+        r = start_sshd(s, path, account.sshd_name, err);
     if (r < 0) {
         ssh_service_free(s);
         return r;
@@ -272,7 +310,7 @@ int ssh_service_start(struct loop *loop, const struct ssh_service_options *optio
     stream_set_ready(s->sshd, sshd_readable, s);
     stream_want(s->sshd, STREAM_READ);
     timer_start(&s->start_timer, options->start_timeout ? options->start_timeout : start_timeout);
-    s->options.forwarding = NULL; /* they were lent for this call */
+    s->options.grant = NULL; /* they were lent for this call */
     s->options.host_key = NULL;
     s->options.client_key = NULL;
     *ret = s;
@@ -285,6 +323,7 @@ struct ssh_service *ssh_service_free(struct ssh_service *s)
         return NULL;
     timer_cancel(&s->start_timer);
     timer_cancel(&s->settle_timer);
+    timer_cancel(&s->end_timer);
     timer_cancel(&s->kill_timer);
     relay_free(s->relay);
     stream_free(s->sshd);

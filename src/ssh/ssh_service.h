@@ -12,11 +12,11 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "model/template.h"
 #include "ssh/key.h"
 #include "ssh/sshd_log.h"
 
 struct loop;
+struct ssh_grant;
 struct ssh_service;
 struct stream;
 
@@ -31,7 +31,7 @@ typedef void ssh_service_ended_fn(struct ssh_service *s, const struct err *err, 
 
 /* Everything is borrowed for the call of ssh_service_start(). */
 struct ssh_service_options {
-    const struct forward_policy *forwarding;
+    const struct ssh_grant *grant;
     const struct ssh_key *host_key;
     const struct ssh_public_key *client_key;
     usec_t start_timeout; /* until sshd speaks; 0: 10 s */
@@ -42,13 +42,19 @@ struct ssh_service_options {
 };
 
 /*
- * 0; -ENOENT: no sshd, with a text that names the package; -ENOTSUP: rules that sshd cannot
- * enforce (sshd_config.h); -EACCES and others: see the text. No callback inside this call.
+ * 0; -ENOENT: no sshd, with a text that names the package; -EACCES and others: see the text. No
+ * callback inside this call. What the person is to know of the grant's bounds (ssh_grant.h), and of
+ * an account without a shell, is shown by the client before the log-in (RFC 4252 section 5.4).
  */
 int ssh_service_start(struct loop *loop, const struct ssh_service_options *options,
                       struct ssh_service **ret, struct err *err);
 /* After `started`, once: takes over the client's stream. */
 void ssh_service_carry(struct ssh_service *s, struct stream *client);
+/*
+ * Shows a line on the terminals of its sessions, as wall(1) does; sessions without a terminal have
+ * no place for it. Then ends sshd a moment later, and `ended` is called.
+ */
+void ssh_service_end(struct ssh_service *s, const char *text);
 /*
  * Ends sshd with all its listeners and connections at once, and removes its files. What was open
  * is logged as closed within this call; `ended` is not called. Returns NULL; accepts NULL.

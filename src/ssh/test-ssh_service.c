@@ -25,6 +25,8 @@
 #include "io/loop.h"
 #include "io/stream.h"
 #include "ssh/ssh_account.h"
+#include "ssh/ssh_folder.h"
+#include "ssh/ssh_grant.h"
 
 struct scene {
     struct loop *loop;
@@ -73,8 +75,9 @@ static void client_came(struct listener *l, struct stream *stream, const struct 
 {
     struct scene *s = ud;
     struct err err = ERR_INIT;
+    struct ssh_grant grant = ssh_grant_make(&s->policy);
     const struct ssh_service_options options = {
-        .forwarding = &s->policy,
+        .grant = &grant,
         .host_key = s->host_key,
         .client_key = ssh_key_public(s->client_key),
         .started = service_started,
@@ -86,6 +89,7 @@ static void client_came(struct listener *l, struct stream *stream, const struct 
     s->waiting = stream;
     if (ssh_service_start(s->loop, &options, &s->service, &err) < 0)
         fail_msg("%s", err.text);
+    ssh_grant_deinit(&grant);
 }
 
 static void write_file(const struct scene *s, const char *name, const void *data, size_t len)
@@ -161,9 +165,9 @@ static void start_ssh(struct scene *s, const char *args)
     assert_int_equal(ssh_account_read(&account, NULL), 0);
     char *command = xasprintf(
         "cd %s && exec ssh -F none -o UserKnownHostsFile=known_hosts -o StrictHostKeyChecking=yes "
-        "-o IdentitiesOnly=yes -o IdentityFile=key -o BatchMode=yes -o LogLevel=ERROR "
+        "-o IdentitiesOnly=yes -o IdentityFile=key -o BatchMode=yes %s "
         "-o 'ProxyCommand=nc -U in' -l %s %s > out 2>&1",
-        s->folder, account.user, args);
+        s->folder, strstr(args, "LogLevel") ? "" : "-o LogLevel=ERROR", account.user, args);
     const char *const argv[] = {"sh", "-c", command, NULL};
     const int fds[] = {-1, 1, 2};
     const struct child_options options = {.file = "sh",
@@ -269,16 +273,47 @@ static void a_direction_that_is_off_is_refused_and_the_session_goes_on(void **st
     assert_true(has_event(s, "listen_refused localhost:0not allowed"));
 }
 
-static void rules_that_sshd_cannot_say_do_not_start_it(void **state)
+static void a_rule_that_sshd_cannot_say_is_told_before_the_log_in(void **state)
 {
     struct scene *s = *state;
-    struct err err = ERR_INIT;
-    const struct ssh_service_options options = {.forwarding = &s->policy,
-                                                .host_key = s->host_key,
-                                                .client_key = ssh_key_public(s->client_key)};
+    text_list_deinit(&s->policy.permit_open);
     text_list_add(&s->policy.permit_open, SPAN("*.corp:443"), POLICY_RULES_MAX);
-    assert_int_equal(ssh_service_start(s->loop, &options, &s->service, &err), -ENOTSUP);
-    assert_non_null(strstr(err.text, "*.corp:443"));
+    start_ssh(s, "-o LogLevel=INFO ws exit 3");
+    TURN_UNTIL(s, s->ssh_exited && s->ended);
+    assert_int_equal(s->code, 3);
+    assert_non_null(strstr(output(s), "\"*.corp:443\""));
+    assert_non_null(strstr(output(s), "adit port-forward"));
+}
+
+static void an_end_is_told_on_the_terminal(void **state)
+{
+    struct scene *s = *state;
+    start_ssh(s, "-tt ws 'echo here; sleep 100'");
+    TURN_UNTIL(s, has_event(s, "session_started") && strstr(output(s), "here"));
+    ssh_service_end(s->service, "the rules have changed");
+    TURN_UNTIL(s, s->ssh_exited && s->ended);
+    assert_int_equal(s->code, 255);
+    assert_non_null(strstr(output(s), "the rules have changed"));
+    assert_true(folder_is_gone(s));
+}
+
+static void a_folder_that_nobody_uses_is_removed(void **state)
+{
+    struct scene *s = *state;
+    struct ssh_folder used, left;
+    struct err err = ERR_INIT;
+    char *dead;
+    assert_int_equal(ssh_folder_make(&used, &err), 0);
+    assert_int_equal(ssh_folder_make(&left, &err), 0);
+    assert_int_equal(ssh_folder_write(&left, SSH_FILE_CONFIG, SPAN("text"), &err), 0);
+    close(left.lock); /* as when its process was killed */
+    left.lock = -1;
+    dead = left.path;
+    ssh_folder_clean();
+    assert_int_equal(access(dead, F_OK), -1);
+    assert_int_equal(access(used.path, F_OK), 0);
+    ssh_folder_remove(&left);
+    ssh_folder_remove(&used);
     assert_true(folder_is_gone(s));
 }
 
@@ -292,7 +327,9 @@ int main(void)
         TEST(a_reverse_forward_ends_with_the_client),
         TEST(freeing_the_service_ends_it_and_tells_what_was_open),
         TEST(a_direction_that_is_off_is_refused_and_the_session_goes_on),
-        TEST(rules_that_sshd_cannot_say_do_not_start_it),
+        TEST(a_rule_that_sshd_cannot_say_is_told_before_the_log_in),
+        TEST(an_end_is_told_on_the_terminal),
+        TEST(a_folder_that_nobody_uses_is_removed),
     };
     alarm(100);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,12 @@ from harness.wait import until
 HOST = "127.0.0.1"
 
 
+@pytest.fixture(scope="module")
+def workspace(deployment):
+    """One that no other test leaves anything on record for."""
+    return deployment.workspace()
+
+
 @pytest.fixture
 def start(workspace, supervisor):
     """Starts `adit ssh`, which goes on until it is stopped (ssh then ends with 255)."""
