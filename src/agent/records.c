@@ -33,7 +33,8 @@ struct records {
     struct kept **ring; /* RECORDS_MAX places */
     size_t head, n;     /* the oldest, and how many */
     uint64_t next_seq;
-    uint64_t dropped; /* since the last record that the server took */
+    uint64_t dropped;      /* since the last record that the server took */
+    uint64_t dropped_told; /* of these, what is in the batch that it has */
     struct stream *reader;
     uint64_t reader_after;
     bool answered; /* the reader's batch is made; `unsent` goes out, then the end */
@@ -115,6 +116,7 @@ static void answer(struct timer *t, void *ud)
 {
     struct records *r = ud;
     size_t in_batch = 0;
+    r->dropped_told = r->dropped;
     for (size_t i = 0; i < r->n && in_batch < BATCH_MAX; i++) {
         const struct kept *k = *place(r, i);
         if (k->seq <= r->reader_after)
@@ -137,10 +139,12 @@ void records_answer(struct records *r, struct channel_request *rq, uint64_t afte
 {
     if (after >= r->next_seq)
         after = 0;
-    while (r->n > 0 && (*place(r, 0))->seq <= after) {
+    bool taken = r->n > 0 && (*place(r, 0))->seq <= after;
+    while (r->n > 0 && (*place(r, 0))->seq <= after)
         drop_oldest(r);
-        r->dropped = 0;
-    }
+    if (taken)
+        r->dropped -= r->dropped_told;
+    r->dropped_told = 0;
     reader_end(r);
     r->reader_after = after;
     r->reader = channel_accept_body(rq, "application/jsonl");
@@ -151,8 +155,20 @@ void records_answer(struct records *r, struct channel_request *rq, uint64_t afte
 
 /* ---- the ring ---- */
 
+/* Whoever connects often enough makes as many of these as they like. */
+static bool is_frequent(enum audit_action action)
+{
+    return action == AUDIT_FORWARD_OPEN || action == AUDIT_FORWARD_CLOSE ||
+           action == AUDIT_SSH_FORWARD_OPEN || action == AUDIT_SSH_FORWARD_CLOSE ||
+           action == AUDIT_SSH_RAW;
+}
+
 void records_add(struct records *r, const struct id *peer, const struct audit_event *event)
 {
+    if (r->n >= RECORDS_FREQUENT_MAX && is_frequent(event->action)) {
+        r->dropped++;
+        return;
+    }
     struct kept *k = new0(struct kept);
     if (r->n == RECORDS_MAX) {
         drop_oldest(r);

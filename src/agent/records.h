@@ -2,7 +2,9 @@
 /*
  * What the server has to put on record: forwards that ended and listeners that opened or closed.
  * Each record has a number and stays here until the server says that it has stored it, by asking
- * for what comes after it; beyond RECORDS_MAX the oldest are dropped and counted.
+ * for what comes after it; beyond RECORDS_MAX the oldest are dropped and counted. Single
+ * connections, of which there may be any number, get RECORDS_FREQUENT_MAX of the places: beyond
+ * that the newest of them are dropped, so that a flood of them cannot push out what was there.
  */
 #include "model/audit.h"
 
@@ -10,7 +12,7 @@ struct channel_request;
 struct loop;
 struct records;
 
-enum { RECORDS_MAX = 10000 };
+enum { RECORDS_MAX = 10000, RECORDS_FREQUENT_MAX = 9000 };
 
 struct records *records_new(struct loop *loop);
 /* Id and time are set here; `peer`: whose it is. */

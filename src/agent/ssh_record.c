@@ -45,7 +45,8 @@ struct ssh_record {
 static struct audit_event event_of(const struct ssh_record *r, enum audit_action action,
                                    const char *target, const char *result)
 {
-    struct audit_event e = {.action = action, .carrier = AUDIT_RELAY};
+    bool direct = r->reporter && r->reporter->direct;
+    struct audit_event e = {.action = action, .carrier = direct ? AUDIT_DIRECT : AUDIT_RELAY};
     str_copy(e.actor, sizeof(e.actor), r->user);
     str_copy(e.target, sizeof(e.target), target);
     str_copy(e.result, sizeof(e.result), result);

@@ -519,12 +519,13 @@ static void a_replaced_grant_ends_what_it_does_not_allow(void **state)
     listener_close(l);
 }
 
+#define SOME_SSH_KEY                                                                               \
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
 /* Opens an SSH channel; sshd speaks first (RFC 4253 section 4.2). */
 static void open_ssh(struct scene *s)
 {
-    static const char line[] =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
-    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = line});
+    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = SOME_SSH_KEY});
     assert_string_equal(s->reason, "");
     assert_int_equal(s->result, DIAL_OK);
 }
@@ -551,39 +552,63 @@ static void ssh_speaks_and_tells_its_key(void **state)
     assert_int_equal(s->ssh->n_connections, 0);
 }
 
-static void a_changed_policy_ends_ssh(void **state)
+static void grant_with(struct scene *s, const char *permit_open)
 {
-    struct scene *s = *state;
-    struct reading r;
-    open_ssh(s);
-    struct stream *channel = s->channel;
-    for (int changed = 0; changed < 2; changed++) {
-        _cleanup_free_ char *grant = grant_json(true, changed ? "db.internal:5432" : NULL);
-        s->done = false;
-        server_link_grant_peer(s->link, &s->peer, grant, call_answered, s);
-        wait_for(s, &s->done);
-        assert_int_equal(s->status, 200);
-        assert_int_equal(s->ssh->n_connections, changed ? 0 : 1);
-    }
-    s->channel = channel;
-    read_to_end(s, &r);
-    assert_int_not_equal(r.result, 0);
-    stream_free(channel);
-}
-
-static void a_policy_that_sshd_cannot_enforce_refuses_ssh(void **state)
-{
-    struct scene *s = *state;
-    _cleanup_free_ char *grant = grant_json(true, "*.corp:443");
+    _cleanup_free_ char *grant = grant_json(true, permit_open);
     s->done = false;
     server_link_grant_peer(s->link, &s->peer, grant, call_answered, s);
     wait_for(s, &s->done);
-    open_channel(s, &(struct channel_target){
-                        .kind = CHANNEL_SSH,
-                        .ssh_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH"
-                                   "5C9okWi0dh2l9GKJl"});
-    assert_int_equal(s->result, DIAL_FORBIDDEN);
-    assert_non_null(strstr(s->reason, "adit port-forward"));
+    assert_int_equal(s->status, 200);
+}
+
+static void a_policy_ends_ssh_when_it_takes_something_away(void **state)
+{
+    struct scene *s = *state;
+    struct reading r;
+    grant_with(s, "db.internal:5432");
+    open_ssh(s);
+    struct stream *channel = s->channel;
+    grant_with(s, "db.internal:5432");
+    grant_with(s, "db.internal:5430-5440");
+    grant_with(s, "*:*");
+    usec_t end = clock_monotonic() + 500 * USEC_PER_MSEC; /* longer than an end takes */
+    while (clock_monotonic() < end) {
+        loop_turn(s->loop, false);
+        assert_int_equal(s->ssh->n_connections, 1);
+    }
+    grant_with(s, "web.internal:80");
+    for (int i = 0; i < TURNS_MAX && s->ssh->n_connections; i++)
+        loop_turn(s->loop, true);
+    assert_int_equal(s->ssh->n_connections, 0);
+    s->channel = channel;
+    read_to_end(s, &r);
+    stream_free(channel);
+}
+
+static void one_person_has_a_bounded_number_of_ssh_connections(void **state)
+{
+    struct scene *s = *state;
+    struct stream *channels[SSH_STARTING_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(channels); i++) { /* none of them logs in */
+        open_ssh(s);
+        channels[i] = steal(&s->channel);
+    }
+    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = SOME_SSH_KEY});
+    assert_int_equal(s->result, DIAL_LIMIT);
+    assert_non_null(strstr(s->reason, "logging in"));
+    for (size_t i = 0; i < ARRAY_LEN(channels); i++)
+        stream_free(channels[i]);
+    for (int i = 0; i < TURNS_MAX && s->ssh->n_connections; i++)
+        loop_turn(s->loop, true);
+    assert_int_equal(s->ssh->n_connections, 0);
+}
+
+static void a_rule_that_sshd_cannot_enforce_does_not_refuse_ssh(void **state)
+{
+    struct scene *s = *state;
+    grant_with(s, "*.corp:443");
+    open_ssh(s);
+    stream_free(s->channel);
 }
 
 static void a_withdrawn_peer_loses_its_session(void **state)
@@ -660,10 +685,15 @@ static void beyond_its_room_the_oldest_records_are_dropped(void **state)
 {
     struct loop *loop = loop_new();
     struct records *records = records_new(loop);
-    struct audit_event event = {.action = AUDIT_FORWARD_CLOSE, .result = "ok"};
+    struct audit_event listener = {.action = AUDIT_LISTEN_OPEN, .result = "ok"};
+    struct audit_event connection = {.action = AUDIT_SSH_FORWARD_OPEN, .result = "ok"};
     struct id peer = id_new();
+    /* Connections leave some room to the rest. */
     for (int i = 0; i < RECORDS_MAX + 5; i++)
-        records_add(records, &peer, &event);
+        records_add(records, &peer, &connection);
+    assert_int_equal(records_count(records), RECORDS_FREQUENT_MAX);
+    for (int i = 0; i < RECORDS_MAX + 5; i++)
+        records_add(records, &peer, &listener);
     assert_int_equal(records_count(records), RECORDS_MAX);
     records_free(records);
     loop_free(loop);
@@ -682,8 +712,9 @@ int main(void)
         SCENE(a_listener_beyond_loopback_is_refused),
         SCENE(a_replaced_grant_ends_what_it_does_not_allow),
         SCENE(ssh_speaks_and_tells_its_key),
-        SCENE(a_changed_policy_ends_ssh),
-        SCENE(a_policy_that_sshd_cannot_enforce_refuses_ssh),
+        SCENE(a_policy_ends_ssh_when_it_takes_something_away),
+        SCENE(one_person_has_a_bounded_number_of_ssh_connections),
+        SCENE(a_rule_that_sshd_cannot_enforce_does_not_refuse_ssh),
         SCENE(a_withdrawn_peer_loses_its_session),
         SCENE(a_grant_that_cannot_be_read_is_refused),
         SCENE(info_tells_the_key_and_the_version),
