@@ -14,6 +14,9 @@ packages_build=(
     libyaml-dev           # configuration, templates
     libqrencode-dev       # QR codes
 )
+# What bundles the dashboard. Debian has Node and npm as two packages; where both are there already,
+# from wherever, they stay.
+command -v node >/dev/null && command -v npm >/dev/null || packages_build+=(nodejs npm)
 
 packages_test=(
     "${packages_build[@]}"
@@ -28,10 +31,8 @@ packages_test=(
     mandoc iproute2 procps gdb
 )
 
-# What drives the browser. Debian has Node and npm as two packages; where both are there already,
-# from wherever, they stay.
+# What the browser tests drive, with the Node that is there for the build.
 packages_browser=(chromium)
-command -v node >/dev/null && command -v npm >/dev/null || packages_browser+=(nodejs npm)
 
 # The demo's web service runs on the Python that Meson brings along.
 packages_demo=("${packages_build[@]}")

@@ -12,6 +12,7 @@ struct web {
     struct router *router;
     struct route *routes;       /* the router's table */
     size_t n_fixed;             /* of them: the API's and the fixed pages */
+    size_t n_files;             /* and, behind those, the files of the dashboard */
     struct log_limit store_log; /* of failures of the store */
     unsigned in_flight;
 };

@@ -1,5 +1,5 @@
 #pragma once
-/* The few fixed pages of the access URL: no script, no request to anywhere else. */
+/* The style sheet of the pages without script, and the icon. */
 #include <stddef.h>
 
 struct exchange;

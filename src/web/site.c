@@ -13,8 +13,11 @@
 #include "http/exchange.h"
 #include "proto/app_url.h"
 #include "store/token.h"
+#include "store/user.h"
 #include "web/answer.h"
 #include "web/counters.h"
+#include "web/dashboard.h"
+#include "web/dashboard_files.h"
 #include "web/instance.h"
 #include "web/origin.h"
 #include "web/session_cookie.h"
@@ -24,6 +27,7 @@ enum {
     PAGE_MAX_LEN = 64 << 10,
     FORM_MAX_LEN = 24 << 10,
     NEXT_SIZE = 8192,
+    LOCATION_MAX = 4 * NEXT_SIZE,
     USER_SIZE = 256,
     PASSWORD_SIZE = 1024,
 };
@@ -110,8 +114,64 @@ static void find_out(struct visit *v, void (*then)(struct visit *v))
         then(v);
 }
 
-/* ---- home ---- */
+/* Nobody is logged in: `then` when there is somebody who could, else the first set-up. */
+static void on_setup_needed(void *ud, int r, bool needed)
+{
+    struct visit *v = ud;
 
+    if (r != STORE_OK)
+        fail(v, 503, "The server cannot reach its store at the moment; try again.");
+    else if (needed && dashboard_is_there())
+        go(v, "/setup");
+    else
+        v->then(v);
+}
+
+static void check_setup(struct visit *v, void (*then)(struct visit *v))
+{
+    v->then = then;
+    store_setup_needed(auth_store(v->web->o.auth), v->web->o.loop, on_setup_needed, v);
+}
+
+/* ---- the dashboard ---- */
+
+static void send_dashboard(struct visit *v)
+{
+    web_counters_add(v->web->o.counters, WEB_ROUTE_PAGES,
+                     dashboard_answer(v->x, 200, &dashboard_page));
+    visit_free(v);
+}
+
+/* To the log-in, and back to here from there. */
+static void lead_to_login(struct visit *v)
+{
+    _cleanup_(buf_deinit) struct buf here = BUF_INIT(NEXT_SIZE - 1);
+    _cleanup_(buf_deinit) struct buf query = BUF_INIT(LOCATION_MAX);
+    _cleanup_(buf_deinit) struct buf location = BUF_INIT(LOCATION_MAX);
+
+    if (same_origin_location(v->x->path, v->x->query, &here) < 0 || str_eq(buf_cstr(&here), "/"))
+        go(v, "/login");
+    else if (form_append(&query, "next", span_of(buf_cstr(&here))) < 0 ||
+             buf_appendf(&location, "/login?%s", buf_cstr(&query)) < 0)
+        go(v, "/login");
+    else
+        go(v, buf_cstr(&location));
+}
+
+static void dashboard_known(struct visit *v)
+{
+    if (identity_is_somebody(&v->who))
+        send_dashboard(v);
+    else
+        check_setup(v, lead_to_login);
+}
+
+static void run_dashboard(struct web *web, struct exchange *x)
+{
+    find_out(visit_new(web, x), dashboard_known);
+}
+
+/* What a program without a dashboard shows. */
 static void send_home(struct visit *v)
 {
     _cleanup_(buf_deinit) struct buf page = BUF_INIT(PAGE_MAX_LEN);
@@ -126,7 +186,26 @@ static void send_home(struct visit *v)
 
 static void run_home(struct web *web, struct exchange *x)
 {
-    find_out(visit_new(web, x), send_home);
+    find_out(visit_new(web, x), dashboard_is_there() ? dashboard_known : send_home);
+}
+
+static void on_setup_page(void *ud, int r, bool needed)
+{
+    struct visit *v = ud;
+
+    if (r != STORE_OK)
+        fail(v, 503, "The server cannot reach its store at the moment; try again.");
+    else if (needed)
+        send_dashboard(v);
+    else
+        go(v, "/");
+}
+
+static void run_setup(struct web *web, struct exchange *x)
+{
+    struct visit *v = visit_new(web, x);
+
+    store_setup_needed(auth_store(web->o.auth), web->o.loop, on_setup_page, v);
 }
 
 /* ---- log-in ---- */
@@ -183,12 +262,17 @@ static void send_form(struct visit *v, unsigned status, const char *error)
     visit_free(v);
 }
 
+static void send_empty_form(struct visit *v)
+{
+    send_form(v, 200, NULL);
+}
+
 static void login_known(struct visit *v)
 {
     if (identity_is_somebody(&v->who))
         go(v, v->next[0] ? v->next : "/");
     else
-        send_form(v, 200, NULL);
+        check_setup(v, send_empty_form);
 }
 
 static void run_login_page(struct web *web, struct exchange *x)
@@ -323,8 +407,18 @@ const struct site_route *site_routes(size_t *ret_n)
         {"GET", "/login", run_login_page},
         {"POST", "/login", run_login},
         {"POST", "/logout", run_logout},
+        /* The paths of dashboard/src/routes.tsx; without a dashboard they are not there. */
+        {"GET", "/setup", run_setup},
+        {"GET", "/workspaces/{owner}/{workspace}", run_dashboard},
+        {"GET", "/templates", run_dashboard},
+        {"GET", "/templates/{template}", run_dashboard},
+        {"GET", "/people", run_dashboard},
+        {"GET", "/tokens", run_dashboard},
+        {"GET", "/account", run_dashboard},
+        {"GET", "/audit", run_dashboard},
+        {"GET", "/help", run_dashboard},
     };
 
-    *ret_n = ARRAY_LEN(routes);
+    *ret_n = dashboard_is_there() ? ARRAY_LEN(routes) : 4;
     return routes;
 }

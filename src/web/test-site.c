@@ -2,6 +2,8 @@
 #include "auth/hand_over.h"
 #include "auth/key_ring.h"
 #include "proto/app_url.h"
+#include "web/dashboard.h"
+#include "web/dashboard_files.h"
 #include "web/test_web.h"
 
 #define HERE "Origin: http://adit.test\n"
@@ -115,17 +117,54 @@ static void forms_of_other_sites_are_refused(void **state)
     assert_int_equal(ask(s, "GET", "/api/v1/me", ada, NULL), 200);
 }
 
-static void home_says_who_it_is_and_lets_go(void **state)
+/* ---- the dashboard ---- */
+
+/* A program may be built without one. */
+#define NEEDS_DASHBOARD()                                                                          \
+    do {                                                                                           \
+        if (!dashboard_is_there())                                                                 \
+            skip();                                                                                \
+    } while (0)
+
+static void pages_lead_to_the_log_in_and_back(void **state)
+{
+    struct scene *s = *state;
+    char ada[TOKEN_TEXT_SIZE];
+
+    NEEDS_DASHBOARD();
+    make_first(s, ada);
+    assert_int_equal(ask(s, "GET", "/", NULL, NULL), 303);
+    assert_true(has_line(s, "Location: /login"));
+    assert_int_equal(ask(s, "GET", "/audit?user=ada&x=%26", NULL, NULL), 303);
+    assert_true(has_line(s, "Location: /login?next=%2Faudit%3Fuser%3Dada%26x%3D%2526"));
+    assert_int_equal(ask(s, "GET", "/workspaces/ada/dev", cookie_line(ada), NULL), 200);
+    assert_non_null(strstr(s->a.body, "<script type=\"module\" src=\"/assets/app-"));
+    assert_int_equal(ask(s, "GET", "/login", cookie_line(ada), NULL), 303);
+    assert_true(has_line(s, "Location: /"));
+}
+
+static void an_empty_server_leads_to_its_set_up(void **state)
+{
+    struct scene *s = *state;
+    char ada[TOKEN_TEXT_SIZE];
+
+    NEEDS_DASHBOARD();
+    assert_int_equal(ask(s, "GET", "/", NULL, NULL), 303);
+    assert_true(has_line(s, "Location: /setup"));
+    assert_int_equal(ask(s, "GET", "/login", NULL, NULL), 303);
+    assert_true(has_line(s, "Location: /setup"));
+    assert_int_equal(ask(s, "GET", "/setup", NULL, NULL), 200);
+    make_first(s, ada);
+    assert_int_equal(ask(s, "GET", "/setup", NULL, NULL), 303);
+    assert_true(has_line(s, "Location: /"));
+}
+
+static void the_log_out_lets_go(void **state)
 {
     struct scene *s = *state;
     char ada[TOKEN_TEXT_SIZE], lines[512];
 
     make_first(s, ada);
-    assert_int_equal(ask(s, "GET", "/", NULL, NULL), 200);
-    assert_non_null(strstr(s->a.body, "href=\"/login\""));
-    assert_int_equal(ask(s, "GET", "/", cookie_line(ada), NULL), 200);
-    assert_non_null(strstr(s->a.body, "Logged in as <strong>ada</strong>"));
-    assert_int_equal(ask(s, "GET", "/login", cookie_line(ada), NULL), 303);
     snprintf(lines, sizeof(lines), HERE "%s", cookie_line(ada));
     assert_int_equal(post(s, "/logout", lines, ""), 303);
     assert_true(has_line(s, "Location: /login"));
@@ -134,6 +173,63 @@ static void home_says_who_it_is_and_lets_go(void **state)
     assert_false(id_is_zero(&s->withdrawn.token_id));
     assert_int_equal(ask(s, "GET", "/api/v1/me", ada, NULL), 401);
     assert_int_equal(post(s, "/logout", lines, ""), 303);
+}
+
+static void the_page_forbids_what_it_does_not_need(void **state)
+{
+    struct scene *s = *state;
+    char ada[TOKEN_TEXT_SIZE];
+
+    NEEDS_DASHBOARD();
+    make_first(s, ada);
+    assert_int_equal(ask(s, "GET", "/", cookie_line(ada), NULL), 200);
+    assert_non_null(strstr(s->a.head, "Content-Security-Policy: default-src 'none'; "
+                                      "script-src 'self'; style-src 'self'; connect-src 'self'; "));
+    assert_non_null(strstr(s->a.head, "frame-ancestors 'none'"));
+    assert_null(strstr(s->a.head, "unsafe"));
+    assert_null(strstr(s->a.body, "<style"));
+    assert_null(strstr(s->a.body, "style="));
+    assert_null(strstr(s->a.body, "<script>"));
+}
+
+static void files_are_compressed_and_kept(void **state)
+{
+    struct scene *s = *state;
+    char path[128], line[256];
+    const char *etag;
+
+    NEEDS_DASHBOARD();
+    snprintf(path, sizeof(path), "%s", dashboard_files[0].path);
+    assert_int_equal(ask(s, "GET", path, NULL, NULL), 200);
+    assert_true(has_line(s, "Cache-Control: public, max-age=31536000, immutable"));
+    assert_true(has_line(s, "Vary: Accept-Encoding"));
+    assert_null(strstr(s->a.head, "Content-Encoding"));
+    assert_int_equal(ask(s, "GET", path, "Accept-Encoding: gzip, deflate\n", NULL), 200);
+    assert_true(has_line(s, "Content-Encoding: gzip"));
+    assert_int_equal(ask(s, "GET", path, "Accept-Encoding: gzip;q=0.5, br;q=1.0\n", NULL), 200);
+    assert_true(has_line(s, "Content-Encoding: br"));
+    assert_int_equal(ask(s, "GET", path, "Accept-Encoding: gzip;q=0, br;q=0\n", NULL), 200);
+    assert_null(strstr(s->a.head, "Content-Encoding"));
+    etag = strstr(s->a.head, "ETag: ");
+    assert_non_null(etag);
+    etag += strlen("ETag: ");
+    snprintf(line, sizeof(line), "If-None-Match: %.*s\n", (int)strcspn(etag, "\r"), etag);
+    assert_int_equal(ask(s, "GET", path, line, NULL), 304);
+    assert_int_equal(ask(s, "GET", "/assets/app-gone.js", "Accept: text/html\n", NULL), 404);
+    assert_null(strstr(s->a.body, "<script"));
+}
+
+static void what_is_not_there_is_a_page_for_browsers_only(void **state)
+{
+    struct scene *s = *state;
+
+    NEEDS_DASHBOARD();
+    assert_int_equal(ask(s, "GET", "/nothing", "Accept: text/html,*/*;q=0.8\n", NULL), 404);
+    assert_non_null(strstr(s->a.body, "<script type=\"module\""));
+    assert_int_equal(ask(s, "GET", "/nothing", "Accept: application/json\n", NULL), 404);
+    assert_non_null(s->a.json);
+    assert_int_equal(ask(s, "GET", "/api/v1/nothing", "Accept: text/html\n", NULL), 404);
+    assert_non_null(s->a.json);
 }
 
 /* ---- the hand-over ---- */
@@ -212,7 +308,12 @@ int main(void)
         TEST(what_is_wrong_is_told_in_the_form),
         TEST(a_form_leads_nowhere_else),
         TEST(forms_of_other_sites_are_refused),
-        TEST(home_says_who_it_is_and_lets_go),
+        TEST(pages_lead_to_the_log_in_and_back),
+        TEST(an_empty_server_leads_to_its_set_up),
+        TEST(the_log_out_lets_go),
+        TEST(the_page_forbids_what_it_does_not_need),
+        TEST(files_are_compressed_and_kept),
+        TEST(what_is_not_there_is_a_page_for_browsers_only),
         TEST(a_log_in_is_handed_to_the_app_that_asked),
         TEST(a_stranger_logs_in_first_and_comes_back),
     };

@@ -11,6 +11,8 @@
 #include "store/audit.h"
 #include "web/answer.h"
 #include "web/counters.h"
+#include "web/dashboard.h"
+#include "web/dashboard_files.h"
 #include "web/handlers.h"
 #include "web/instance.h"
 #include "web/pages.h"
@@ -18,7 +20,7 @@
 
 /*
  * The API's routes come first in the table, so that an index below API_ROUTE_COUNT is theirs; then
- * the fixed pages, then those that depend on who asks.
+ * the fixed pages, the files of the dashboard, and the pages that depend on who asks.
  */
 static void handle_route(struct exchange *x, const struct route_params *params, void *ud)
 {
@@ -32,21 +34,28 @@ static void make_routes(struct web *web)
     size_t n_pages, n_site;
     const struct page *pages = web_pages(&n_pages);
     const struct site_route *site = site_routes(&n_site);
+    struct route *route;
 
     web->n_fixed = API_ROUTE_COUNT + n_pages;
-    web->routes = xcalloc(web->n_fixed + n_site, sizeof(*web->routes));
+    web->n_files = web->n_fixed + dashboard_n_files;
+    route = web->routes = xcalloc(web->n_files + n_site, sizeof(*web->routes));
     for (size_t i = 0; i < API_ROUTE_COUNT; i++)
-        web->routes[i] = (struct route){
+        *route++ = (struct route){
             .method = api_routes[i].method, .pattern = api_routes[i].path, .handler = handle_route};
     for (size_t i = 0; i < n_pages; i++)
-        web->routes[API_ROUTE_COUNT + i] = (struct route){
+        *route++ = (struct route){
             .method = "GET", .pattern = pages[i].path, .handler = handle_route, .data = &pages[i]};
+    for (size_t i = 0; i < dashboard_n_files; i++)
+        *route++ = (struct route){.method = "GET",
+                                  .pattern = dashboard_files[i].path,
+                                  .handler = handle_route,
+                                  .data = &dashboard_files[i]};
     for (size_t i = 0; i < n_site; i++)
-        web->routes[web->n_fixed + i] = (struct route){.method = site[i].method,
-                                                       .pattern = site[i].path,
-                                                       .handler = handle_route,
-                                                       .data = &site[i]};
-    web->router = router_new(web->routes, web->n_fixed + n_site);
+        *route++ = (struct route){.method = site[i].method,
+                                  .pattern = site[i].path,
+                                  .handler = handle_route,
+                                  .data = &site[i]};
+    web->router = router_new(web->routes, web->n_files + n_site);
 }
 
 struct web *web_new(const struct web_options *options)
@@ -88,7 +97,8 @@ static unsigned answer_unrouted(struct exchange *x, enum route_result result)
     case ROUTE_BAD_PATH:
         return answer_error(x, 400, "The path is not valid.", NULL);
     default:
-        return answer_not_found(x);
+        return dashboard_is_wanted(x) ? dashboard_answer(x, 404, &dashboard_page)
+                                      : answer_not_found(x);
     }
 }
 
@@ -104,14 +114,16 @@ void web_handle(struct web *web, struct exchange *x)
         return;
     }
     index = (size_t)(route - web->routes);
-    if ((index < API_ROUTE_COUNT || index >= web->n_fixed) && web->in_flight >= WEB_IN_FLIGHT_MAX)
+    if ((index < API_ROUTE_COUNT || index >= web->n_files) && web->in_flight >= WEB_IN_FLIGHT_MAX)
         web_counters_add(web->o.counters,
                          index < API_ROUTE_COUNT ? (unsigned)index : WEB_ROUTE_PAGES,
                          answer_retry(x, "busy", 1, "The server is busy; try again."));
     else if (index < API_ROUTE_COUNT)
         call_start(web, x, (unsigned)index, &web_handlers[index], &params);
-    else if (index >= web->n_fixed)
+    else if (index >= web->n_files)
         ((const struct site_route *)route->data)->run(web, x);
+    else if (index >= web->n_fixed)
+        web_counters_add(web->o.counters, WEB_ROUTE_PAGES, dashboard_answer(x, 200, route->data));
     else
         web_counters_add(web->o.counters, WEB_ROUTE_PAGES, page_answer(x, route->data, &web->o));
 }

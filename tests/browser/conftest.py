@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from chromium import HERE, Driver
+from dashboard import DESKTOP, Board
 from harness import adit, net
 from harness.apps import App, self_signed, token_of
 
@@ -105,3 +106,14 @@ def log_in():
         page.fill("#password", person.password)
         page.click("button[type=submit]")
     return fill
+
+
+@pytest.fixture
+def board(visitor, deployment):
+    """Puts people in front of the dashboard: board(person, **options of the browser)."""
+    at = deployment
+
+    def make(person=None, deployment=None, **options):
+        return Board(visitor(**{**DESKTOP, **options}), deployment or at, person,
+                     options.get("isMobile", False))
+    return make

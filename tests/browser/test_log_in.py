@@ -67,7 +67,7 @@ def test_logging_out_ends_the_open_app(deployment, visitor, app, url_of, log_in)
     })""")
     home = person.new_page()
     home.goto(deployment.url)
-    assert owner.name in home.text_content("header")
+    home.wait_for_selector(f"nav >> text={owner.name}")
     home.click("text=Log out")
     home.wait_for_selector("#password")
     assert page.evaluate("fetch('/api/b').then(r => r.status)") == 401

@@ -118,4 +118,4 @@ def test_forms_of_other_sites_are_refused(shop):
                                      headers={"Origin": origin}, allow_redirects=False)
             assert answer.status_code == 403
     assert browser.request("POST", shop.url + "/logout").status_code == 403
-    assert re.search("Logged in as", browser.get(shop.url + "/").text)
+    assert browser.get(shop.url + "/api/v1/me").json()["user"]["name"] == shop.admin.name
