@@ -353,6 +353,20 @@ static void read_url_or_path(struct reader *r, const yaml_node_t *value, void *d
         set_text(dst, text);
 }
 
+/* A drawing of the dashboard's own by its name, an image in the text itself, a URL or a path. */
+static void read_icon(struct reader *r, const yaml_node_t *value, void *dst)
+{
+    char name[NAME_SIZE];
+    struct span text;
+
+    if (!take_text(r, value, &text))
+        return;
+    if (span_starts(text, "data:image/") || name_parse(NAME_SLUG, text, name, NULL) >= 0)
+        set_text(dst, text);
+    else
+        read_url_or_path(r, value, dst);
+}
+
 static void read_order(struct reader *r, const yaml_node_t *value, void *dst)
 {
     struct span text;
@@ -429,7 +443,7 @@ static void read_healthcheck(struct reader *r, const yaml_node_t *value, void *d
 static const struct key app_keys[] = {
     {"slug", offsetof(struct app, slug), read_slug, true},
     {"display_name", offsetof(struct app, display_name), read_text, false},
-    {"icon", offsetof(struct app, icon), read_url_or_path, false},
+    {"icon", offsetof(struct app, icon), read_icon, false},
     {"url", offsetof(struct app, url), read_url, true},
     {"subdomain", offsetof(struct app, subdomain), read_bool, false},
     {"share", offsetof(struct app, share), read_level, false},

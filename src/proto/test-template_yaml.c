@@ -149,6 +149,8 @@ static const struct {
     {"apps:\n- slug: a\n  url: ws://localhost\n", "3: apps[0].url: must start with http://"},
     {APP "  icon: javascript:alert(1)\n", "4: apps[0].icon: "},
     {APP "  icon: //evil.example/x\n", "4: apps[0].icon: "},
+    {APP "  icon: data:text/html,x\n", "4: apps[0].icon: "},
+    {APP "  icon: two words\n", "4: apps[0].icon: "},
     {APP "  order: 1.5\n", "4: apps[0].order: must be a whole number"},
     {APP "  order: --1\n", "4: apps[0].order: must be a whole number"},
     {APP "  share: everyone\n", "4: apps[0].share: must be owner"},
