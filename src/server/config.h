@@ -39,6 +39,7 @@ struct server_config {
     size_t body_max;       /* bytes of an API request's body */
     unsigned connections_max;
     unsigned connections_per_address_max;
+    unsigned sessions_per_user_max;
     bool disable_path_apps;
     bool path_app_sharing;           /* --dangerous-allow-path-app-sharing */
     bool path_app_site_owner_access; /* --dangerous-allow-path-app-site-owner-access */

@@ -132,6 +132,8 @@ int metrics_write(struct server *s, struct buf *out)
                 (unsigned long long)q.refused_full);
     buf_appendf(out, "adit_refused_total{quota=\"connections_per_address\"} %llu\n",
                 (unsigned long long)q.refused_address);
+    buf_appendf(out, "adit_refused_total{quota=\"sessions_per_user\"} %llu\n",
+                (unsigned long long)q.refused_person);
     buf_appendf(out, "adit_refused_total{quota=\"app_requests\"} %llu\n",
                 (unsigned long long)atomic_load(&s->proxy_counters.refused));
     buf_appendf(out, "adit_refused_total{quota=\"login_attempts\"} %lu\n", auth_refused(s->auth));

@@ -13,6 +13,7 @@ struct quota {
     struct quota_options o;
     pthread_mutex_t lock;
     struct map *by_address; /* key of an address: struct place */
+    struct map *by_person;  /* id as text: struct place */
     struct quota_counts counts;
 };
 
@@ -47,44 +48,65 @@ struct quota *quota_new(const struct quota_options *options)
     q->o = *options;
     pthread_mutex_init(&q->lock, NULL);
     q->by_address = map_new();
+    q->by_person = map_new();
     return q;
 }
 
-struct quota *quota_free(struct quota *q)
+static void free_places(struct map *places)
 {
     struct map_iter it = {0};
     void *place;
 
+    while ((place = map_next(places, &it)))
+        free(place);
+    map_free(places);
+}
+
+struct quota *quota_free(struct quota *q)
+{
     if (!q)
         return NULL;
-    while ((place = map_next(q->by_address, &it)))
-        free(place);
-    map_free(q->by_address);
+    free_places(q->by_address);
+    free_places(q->by_person);
     pthread_mutex_destroy(&q->lock);
     free(q);
     return NULL;
 }
 
+/* False: there are `max` already. */
+static bool take_place(struct map *places, const char *key, unsigned max)
+{
+    struct place *place = map_get(places, key);
+
+    if (place && place->n >= max)
+        return false;
+    if (!place) {
+        place = new0(struct place);
+        map_put(places, key, place);
+    }
+    place->n++;
+    return true;
+}
+
+static void give_place(struct map *places, const char *key)
+{
+    struct place *place = map_get(places, key);
+
+    if (place && --place->n == 0)
+        free(map_take(places, key));
+}
+
 static enum quota_answer take_locked(struct quota *q, const struct addr *peer)
 {
     char key[KEY_SIZE];
-    struct place *place;
 
     if (q->counts.connections >= q->o.connections_max) {
         q->counts.refused_full++;
         return QUOTA_FULL;
     }
-    if (key_of(q, peer, key)) {
-        place = map_get(q->by_address, key);
-        if (place && place->n >= q->o.per_address_max) {
-            q->counts.refused_address++;
-            return QUOTA_ADDRESS_FULL;
-        }
-        if (!place) {
-            place = new0(struct place);
-            map_put(q->by_address, key, place);
-        }
-        place->n++;
+    if (key_of(q, peer, key) && !take_place(q->by_address, key, q->o.per_address_max)) {
+        q->counts.refused_address++;
+        return QUOTA_ADDRESS_FULL;
     }
     q->counts.connections++;
     return QUOTA_OK;
@@ -103,15 +125,32 @@ enum quota_answer quota_take(struct quota *q, const struct addr *peer)
 void quota_give(struct quota *q, const struct addr *peer)
 {
     char key[KEY_SIZE];
-    struct place *place;
 
     pthread_mutex_lock(&q->lock);
     q->counts.connections--;
-    if (key_of(q, peer, key)) {
-        place = map_get(q->by_address, key);
-        if (place && --place->n == 0)
-            free(map_take(q->by_address, key));
-    }
+    if (key_of(q, peer, key))
+        give_place(q->by_address, key);
+    pthread_mutex_unlock(&q->lock);
+}
+
+bool quota_take_person(struct quota *q, const struct id *user_id)
+{
+    char key[ID_TEXT_SIZE];
+    bool taken;
+
+    pthread_mutex_lock(&q->lock);
+    taken = take_place(q->by_person, id_format(user_id, key), q->o.per_person_max);
+    q->counts.refused_person += !taken;
+    pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+void quota_give_person(struct quota *q, const struct id *user_id)
+{
+    char key[ID_TEXT_SIZE];
+
+    pthread_mutex_lock(&q->lock);
+    give_place(q->by_person, id_format(user_id, key));
     pthread_mutex_unlock(&q->lock);
 }
 

@@ -107,6 +107,7 @@ static void release(struct relay_session *s)
 {
     timer_cancel(&s->timeout);
     list_remove(&s->link);
+    quota_give_person(s->w->server->quota, &s->who.user_id);
     free(s->grant);
     free(s);
 }
@@ -310,8 +311,16 @@ static struct relay_session *session_new(const struct server_worker *w, struct w
 void relay_session_open(struct server_worker *w, struct exchange *x, struct web_relay *relay)
 {
     struct relay_session *s = session_new(w, relay);
+    struct quota *quota = w->server->quota;
     struct presence p;
 
+    if (!quota_take_person(quota, &s->who.user_id)) {
+        answer_retry(x, "too-many-sessions", 5,
+                     "You hold as many sessions as this server allows; end one of them.");
+        free(s->grant);
+        free(s);
+        return;
+    }
     if (!s->grant) {
         answer_error(x, 500, "The template's rules are too long.", NULL);
     } else if (!registry_get(w->server->registry, &s->agent_id, &p)) {
@@ -322,6 +331,7 @@ void relay_session_open(struct server_worker *w, struct exchange *x, struct web_
             return;
         answer_retry(x, "busy", 1, "The connection could not be handed over; try again.");
     }
+    quota_give_person(quota, &s->who.user_id);
     free(s->grant);
     free(s);
 }

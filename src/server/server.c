@@ -309,6 +309,7 @@ static int open_all(struct run *run, struct err *err)
     struct server *s = &run->server;
     const struct server_config *c = s->config;
     struct quota_options quota = {.connections_max = c->connections_max,
+                                  .per_person_max = c->sessions_per_user_max,
                                   .per_address_max = c->connections_per_address_max,
                                   .trusted = &c->trusted_proxies};
     int r;

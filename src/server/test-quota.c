@@ -161,6 +161,25 @@ static void the_client_is_found_behind_trusted_proxies_only(void **state)
     }
 }
 
+static void a_person_has_so_many_sessions_and_nobody_less_for_it(void **state)
+{
+    struct cidr_list nobody = {0};
+    struct quota *q = quota_new(&(struct quota_options){
+        .connections_max = 9, .per_address_max = 9, .per_person_max = 2, .trusted = &nobody});
+    struct id one = id_new(), other = id_new();
+
+    (void)state;
+    assert_true(quota_take_person(q, &one));
+    assert_true(quota_take_person(q, &one));
+    assert_false(quota_take_person(q, &one));
+    assert_true(quota_take_person(q, &other));
+    assert_int_equal(quota_counts(q).refused_person, 1);
+    quota_give_person(q, &one);
+    assert_true(quota_take_person(q, &one));
+    assert_false(quota_take_person(q, &one));
+    quota_free(q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +188,7 @@ int main(void)
         cmocka_unit_test(an_address_is_full_before_the_others_are),
         cmocka_unit_test(one_ipv6_network_is_one_client),
         cmocka_unit_test(a_trusted_proxy_is_not_counted_by_its_address),
+        cmocka_unit_test(a_person_has_so_many_sessions_and_nobody_less_for_it),
         cmocka_unit_test(the_client_is_found_behind_trusted_proxies_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

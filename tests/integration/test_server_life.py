@@ -249,6 +249,22 @@ def test_connections_beyond_the_quota_are_closed_and_counted(make_deployment):
     assert int(refused[0].split()[-1]) >= 7
 
 
+def test_a_person_holds_so_many_sessions_and_gets_the_place_back(make_deployment, tcp_echo):
+    deployment = make_deployment("--max-sessions-per-user", "1")
+    workspace = deployment.workspace()
+    spec = f"{net.free_port()}:{tcp_echo.port}"
+    first = workspace.owner.forward(workspace.name, "--tcp", spec)
+    assert net.exchange(("127.0.0.1", first.ports[0]), b"first") == b"first"
+    second = workspace.owner.start("port-forward", workspace.name, "--tcp",
+                                   f"{net.free_port()}:{tcp_echo.port}", "--output", "json")
+    second.wait_line("as many sessions as this server allows")
+    first.stop()
+    second.wait_event(event="ready", timeout=20)
+    text = HTTP.get(f"{deployment.url}/metrics", timeout=5).text
+    assert 'adit_refused_total{quota="sessions_per_user"} 0' not in text
+    assert second.stop() == []
+
+
 def test_the_data_folder_is_nobody_elses(own_deployment):
     data = own_deployment.root / "data"
     assert data.stat().st_mode & 0o077 == 0
