@@ -53,6 +53,7 @@ enum api_auth {
       "putShare")                                                                                  \
     X(SHARE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{target}",    \
       USER, "deleteShare")                                                                         \
+    X(EVENTS, "GET", "/events", USER, "streamEvents")                                              \
     X(AUDIT, "GET", "/audit", USER, "listAudit")                                                   \
     X(AGENT_CONNECT, "GET", "/agent/connect", AGENT, "connectAgent")                               \
     X(AGENT_RELAY, "GET", "/agents/{id}/relay", USER, "relay")

@@ -22,6 +22,7 @@
 #include "server/agent_records.h"
 #include "server/agent_request.h"
 #include "server/client_ip.h"
+#include "server/hub.h"
 #include "server/instance.h"
 #include "store/workspace.h"
 #include "tunnel/server_link.h"
@@ -84,10 +85,24 @@ static void release(struct agent_conn *a)
     free(a);
 }
 
+/* It came or went: so is what its workspace shows. */
+static struct web_change presence_change(const struct agent_conn *a)
+{
+    return (struct web_change){.topics = WEB_TOPIC_WORKSPACES | WEB_TOPIC_WORKSPACE |
+                                         WEB_TOPIC_PORTS | WEB_TOPIC_APPS | WEB_TOPIC_FORWARDS,
+                               .owner_id = a->owner_id,
+                               .workspace_id = a->workspace_id,
+                               .agent_id = a->agent_id};
+}
+
 static void leave(struct agent_conn *a, const char *reason)
 {
-    if (registry_leave(a->w->server->registry, &a->agent_id, a->link_id))
+    struct web_change change = presence_change(a);
+
+    if (registry_leave(a->w->server->registry, &a->agent_id, a->link_id)) {
         store_agent_disconnected(a->w->server->store, a->agent_id, clock_realtime());
+        hub_changed(a->w->server->hub, &change);
+    }
     record(a, AUDIT_AGENT_DISCONNECT, reason);
 }
 
@@ -160,13 +175,21 @@ static void enter(struct agent_conn *a, const struct api_agent_info *info)
     loop_post(old->w->loop, end_replaced, old);
 }
 
+/* The connection may be gone before its entry is stored. */
+struct arrival {
+    struct server_worker *w;
+    struct web_change change;
+};
+
 static void on_stored(void *ud, int r)
 {
-    struct server_worker *w = ud;
+    struct arrival *arrival = ud;
 
-    w->requests--;
+    arrival->w->requests--;
     if (r != STORE_OK)
         log_error("an agent's connection was not stored", LOG_STR("reason", store_result_text(r)));
+    hub_changed(arrival->w->server->hub, &arrival->change);
+    free(arrival);
 }
 
 static void fetch_records(struct agent_conn *a)
@@ -186,6 +209,7 @@ static void on_info(int status, const char *body, size_t len, void *ud)
     struct api_agent_info info;
     struct store_agent_connected stored;
     struct server_worker *w = a->w;
+    struct arrival *arrival;
 
     a->info = NULL;
     if (status != 200 || api_agent_info_read(span_from(body, len), API_LENIENT, &info, NULL) < 0) {
@@ -206,8 +230,11 @@ static void on_info(int status, const char *body, size_t len, void *ud)
                                             .hostname = info.hostname,
                                             .now = a->connected_at};
     memcpy(stored.pin, info.pin, sizeof(stored.pin));
+    arrival = new0(struct arrival);
+    arrival->w = w;
+    arrival->change = presence_change(a);
     w->requests++;
-    store_agent_connected(w->server->store, w->loop, a->agent_id, &stored, on_stored, w);
+    store_agent_connected(w->server->store, w->loop, a->agent_id, &stored, on_stored, arrival);
     record(a, AUDIT_AGENT_CONNECT, "ok");
     fetch_records(a);
 }

@@ -19,6 +19,7 @@ struct audit_file;
 struct auth;
 struct data_dir;
 struct exchange;
+struct hub;
 struct key_ring;
 struct listener;
 struct loop;
@@ -61,6 +62,7 @@ struct server {
     struct audit_file *audit_file; /* NULL: none */
     struct auth *auth;
     struct registry *registry;
+    struct hub *hub;
     struct quota *quota;
     struct web_counters web_counters;
     struct loop *main; /* of the thread that called server_run() */

@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "base/cleanup.h"
 #include "server/audit_file.h"
+#include "server/hub.h"
 #include "server/instance.h"
 #include "store/store.h"
 #include "web/counters.h"
@@ -121,6 +122,7 @@ static void write_store(struct server *s, struct buf *out)
 int metrics_write(struct server *s, struct buf *out)
 {
     struct quota_counts q = quota_counts(s->quota);
+    struct hub_counts hub = hub_counts(s->hub);
 
     head(out, "adit_build_info", "gauge", "The version that runs.");
     buf_appendf(out, "adit_build_info{version=\"%s\"} 1\n", ADIT_VERSION);
@@ -136,8 +138,13 @@ int metrics_write(struct server *s, struct buf *out)
                 (unsigned long long)q.refused_person);
     buf_appendf(out, "adit_refused_total{quota=\"app_requests\"} %llu\n",
                 (unsigned long long)atomic_load(&s->proxy_counters.refused));
+    buf_appendf(out, "adit_refused_total{quota=\"event_streams\"} %llu\n",
+                (unsigned long long)hub.streams_refused);
     buf_appendf(out, "adit_refused_total{quota=\"login_attempts\"} %lu\n", auth_refused(s->auth));
     one(out, "adit_agents", "gauge", "Agents that are connected.", registry_len(s->registry));
+    one(out, "adit_event_streams", "gauge", "Streams of live updates that are open.", hub.streams);
+    one(out, "adit_changes_total", "counter", "Changes that live updates were made for.",
+        hub.changes);
     one(out, "adit_withdrawals_total", "counter", "Times that a right was withdrawn.",
         atomic_load(&s->withdrawals));
     one(out, "adit_audit_file_lost_total", "counter",

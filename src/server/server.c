@@ -25,6 +25,7 @@
 #include "io/worker.h"
 #include "server/audit_file.h"
 #include "server/data_dir.h"
+#include "server/hub.h"
 #include "server/instance.h"
 #include "server/ready_file.h"
 #include "server/urls.h"
@@ -323,6 +324,7 @@ static int open_all(struct run *run, struct err *err)
         return r;
     s->withdrawn = withdrawal_log_new();
     s->registry = registry_new();
+    s->hub = hub_new(s);
     s->quota = quota_new(&quota);
     s->workers = xcalloc(c->workers, sizeof(*s->workers));
     for (; s->n_workers < c->workers; s->n_workers++)
@@ -391,6 +393,7 @@ static void close_all(struct run *run)
     free(s->workers);
     s->quota = quota_free(s->quota);
     s->registry = registry_free(s->registry);
+    s->hub = hub_free(s->hub);
     s->auth = auth_free(s->auth);
     s->withdrawn = withdrawal_log_free(s->withdrawn);
     free(s->listen.items);

@@ -15,6 +15,7 @@
 #include "server/audit_file.h"
 #include "server/client_ip.h"
 #include "server/conn.h"
+#include "server/hub.h"
 #include "server/instance.h"
 #include "server/record_budget.h"
 #include "server/relay_session.h"
@@ -90,6 +91,7 @@ static void withdraw_here(void *ud)
     struct withdrawal of_apps = of_apps_only(&wd->what);
 
     proxy_withdraw(wd->w->proxy, &of_apps);
+    web_withdrawn(wd->w->web, &wd->what);
     if (!id_is_zero(&wd->what.template_id)) {
         relay_sessions_regrant(wd->w, &wd->what.template_id);
     } else if (!wd->what.target[0]) {
@@ -116,6 +118,27 @@ static void live_withdraw(void *ud, const struct web_withdrawal *what)
     }
 }
 
+static void live_changed(void *ud, const struct web_change *what)
+{
+    struct server_worker *w = ud;
+
+    hub_changed(w->server->hub, what);
+}
+
+static bool live_stream_take(void *ud, const struct id *user_id)
+{
+    struct server_worker *w = ud;
+
+    return hub_stream_take(w->server->hub, user_id);
+}
+
+static void live_stream_give(void *ud, const struct id *user_id)
+{
+    struct server_worker *w = ud;
+
+    hub_stream_give(w->server->hub, user_id);
+}
+
 static void live_agent_connect(void *ud, struct exchange *x, const struct workspace *ws,
                                const struct agent *agent, uint64_t withdrawals)
 {
@@ -133,6 +156,9 @@ static const struct web_live live = {.client_ip = live_client_ip,
                                      .audited = live_audited,
                                      .withdrawals = live_withdrawals,
                                      .withdraw = live_withdraw,
+                                     .changed = live_changed,
+                                     .stream_take = live_stream_take,
+                                     .stream_give = live_stream_give,
                                      .agent_connect = live_agent_connect,
                                      .relay = live_relay};
 
@@ -301,6 +327,7 @@ void server_worker_drain(struct server_worker *w)
 {
     w->draining = true;
     stop_listening(w);
+    web_end_streams(w->web);
     conns_drain(w);
     agent_conns_drain(w);
 }
@@ -317,6 +344,7 @@ void server_worker_close(struct server_worker *w)
     stop_listening(w);
     timer_cancel(&w->tick);
     relay_sessions_close(w);
+    web_end_streams(w->web);
     proxy_close(w->proxy);
     agent_conns_close(w);
     conns_close(w);

@@ -20,13 +20,24 @@
 #include "proto/url.h"
 #include "web/answer.h"
 #include "web/counters.h"
+#include "web/handlers.h"
 #include "web/instance.h"
 #include "web/origin.h"
 #include "web/session_cookie.h"
 
-enum { PAGE_MAX = 1000 };
+enum { PAGE_MAX = 1000, INNER_ANSWER_MAX_LEN = 4 << 20, INNER_ARENA_MAX_LEN = 256 << 10 };
 
 /* ---- the end ---- */
+
+/* What an inner call has instead of an exchange. */
+struct call_inner {
+    struct arena arena;
+    unsigned status; /* 0: not ended yet */
+    struct buf json;
+    struct defer deliver;
+    call_ended_fn *ended; /* NULL: abandoned */
+    void *ud;
+};
 
 static struct exchange *finish(struct call *c)
 {
@@ -41,52 +52,65 @@ static struct exchange *finish(struct call *c)
     return x;
 }
 
-static void count(const struct call *c, unsigned status)
+/* True: this is an inner call, and it has ended. */
+static bool inner_ends(struct call *c, unsigned status)
+{
+    if (!c->inner)
+        return false;
+    c->inner->status = status;
+    defer_schedule(call_loop(c), &c->inner->deliver);
+    return true;
+}
+
+static void count(struct call *c, unsigned status)
 {
     web_counters_add(c->web->o.counters, c->route, status);
+    finish(c);
 }
 
 void call_answer(struct call *c, unsigned status, const struct api_type *type, const void *msg)
 {
-    /* Before finish(): the answer may point into the request's message. */
-    count(c, answer_message(c->x, status, type, msg));
-    finish(c);
+    if (c->inner && api_write(type, msg, &c->inner->json) < 0)
+        status = 500;
+    /* Answered before the call is freed: the answer may point into the request's message. */
+    if (!inner_ends(c, status))
+        count(c, answer_message(c->x, status, type, msg));
 }
 
 void call_done(struct call *c)
 {
-    count(c, answer_empty(c->x));
-    finish(c);
+    if (!inner_ends(c, 204))
+        count(c, answer_empty(c->x));
 }
 
 void call_fail(struct call *c, unsigned status, const char *message, const char *detail)
 {
-    count(c, answer_error(c->x, status, message, detail));
-    finish(c);
+    if (!inner_ends(c, status))
+        count(c, answer_error(c->x, status, message, detail));
 }
 
 void call_problem(struct call *c, const struct api_problem *problem)
 {
-    count(c, answer_problem(c->x, problem));
-    finish(c);
+    if (!inner_ends(c, 400))
+        count(c, answer_problem(c->x, problem));
 }
 
 void call_fail_field(struct call *c, unsigned status, const char *field, const char *message)
 {
-    count(c, answer_field(c->x, status, field, message));
-    finish(c);
+    if (!inner_ends(c, status))
+        count(c, answer_field(c->x, status, field, message));
 }
 
 void call_not_found(struct call *c)
 {
-    count(c, answer_not_found(c->x));
-    finish(c);
+    if (!inner_ends(c, 404))
+        count(c, answer_not_found(c->x));
 }
 
 void call_retry(struct call *c, const char *reason, unsigned after_sec, const char *message)
 {
-    count(c, answer_retry(c->x, reason, after_sec, message));
-    finish(c);
+    if (!inner_ends(c, 503))
+        count(c, answer_retry(c->x, reason, after_sec, message));
 }
 
 void call_store_failed(struct call *c, int r)
@@ -142,7 +166,7 @@ bool call_page(struct call *c, struct store_page *ret)
 {
     char text[64];
     uint64_t limit;
-    ssize_t len = query_get(c->x->query, "after", text, sizeof(text));
+    ssize_t len = query_get(c->query, "after", text, sizeof(text));
 
     *ret = (struct store_page){.limit = PAGE_MAX};
     if (len != -ENOENT && (len < 0 || id_parse(span_of(text), &ret->after) < 0)) {
@@ -150,7 +174,7 @@ bool call_page(struct call *c, struct store_page *ret)
                   NULL);
         return false;
     }
-    len = query_get(c->x->query, "limit", text, sizeof(text));
+    len = query_get(c->query, "limit", text, sizeof(text));
     if (len == -ENOENT)
         return true;
     if (len < 0 || num_parse(span_of(text), 1, PAGE_MAX, &limit) < 0) {
@@ -163,7 +187,7 @@ bool call_page(struct call *c, struct store_page *ret)
 
 void *call_state(struct call *c, size_t size)
 {
-    c->state = arena_alloc(&c->x->arena, size);
+    c->state = arena_alloc(c->arena, size);
     if (!c->state)
         abort(); /* a request's head leaves most of the arena free */
     return c->state;
@@ -365,6 +389,8 @@ void call_start(struct web *web, struct exchange *x, unsigned route, const struc
 
     c->web = web;
     c->x = x;
+    c->arena = &x->arena;
+    c->query = x->query;
     c->route = route;
     c->handler = handler;
     c->params = *params;
@@ -375,4 +401,57 @@ void call_start(struct web *web, struct exchange *x, unsigned route, const struc
         return;
     }
     step_credential(c);
+}
+
+/* ---- inner calls ---- */
+
+static void deliver(void *ud)
+{
+    struct call *c = ud;
+    struct call_inner *inner = c->inner;
+
+    finish(c);
+    if (inner->ended)
+        inner->ended(inner->status,
+                     inner->status / 100 == 2 ? span_from(buf_data(&inner->json), inner->json.len)
+                                              : SPAN_NULL,
+                     inner->ud);
+    arena_deinit(&inner->arena);
+    buf_deinit(&inner->json);
+    free(inner);
+}
+
+struct call *call_inner_start(struct web *web, unsigned route, const struct identity *who,
+                              const struct route_params *params, struct span query,
+                              call_ended_fn *ended, void *ud)
+{
+    struct call *c = new0(struct call);
+    struct call_inner *inner = new0(struct call_inner);
+
+    arena_init(&inner->arena, INNER_ARENA_MAX_LEN);
+    buf_init(&inner->json, INNER_ANSWER_MAX_LEN);
+    defer_init(&inner->deliver, deliver, c);
+    inner->ended = ended;
+    inner->ud = ud;
+    *c = (struct call){.web = web,
+                       .inner = inner,
+                       .arena = &inner->arena,
+                       .handler = &web_handlers[route],
+                       .route = route,
+                       .who = *who};
+    for (size_t i = 0; i < params->len; i++)
+        c->params.list[c->params.len++] =
+            (struct route_param){.name = params->list[i].name,
+                                 .value = arena_strdup(&inner->arena, params->list[i].value)};
+    c->query = span_of(arena_span_dup(&inner->arena, query));
+    web->in_flight++;
+    c->handler->run(c);
+    return c;
+}
+
+struct call *call_abandon(struct call *c)
+{
+    if (c)
+        c->inner->ended = NULL;
+    return NULL;
 }

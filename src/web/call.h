@@ -17,18 +17,24 @@
 
 struct handler;
 
+/* An inner call has ended. `json`: the answer's body, borrowed; empty unless status is 2xx. */
+typedef void call_ended_fn(unsigned status, struct span json, void *ud);
+
 struct call {
     struct web *web;
-    struct exchange *x;
+    struct exchange *x; /* NULL: an inner call (call_inner_start()) */
+    struct arena *arena;
+    struct span query;
     const struct handler *handler;
     unsigned route; /* enum api_route_id */
     struct route_params params;
     struct identity who; /* zeros: nobody (routes that need nobody) */
     bool by_cookie;      /* the credential came as the session cookie */
     char ip[AUDIT_IP_SIZE];
-    void *msg;            /* the request's message, by handler->body; NULL: none */
-    void *state;          /* the handler's own; in the exchange's arena */
-    uint64_t withdrawals; /* web_live.withdrawals() before the caller's rights were read */
+    void *msg;                /* the request's message, by handler->body; NULL: none */
+    void *state;              /* the handler's own; in the exchange's arena */
+    uint64_t withdrawals;     /* web_live.withdrawals() before the caller's rights were read */
+    struct call_inner *inner; /* of an inner call */
 };
 
 typedef void handler_fn(struct call *c);
@@ -46,6 +52,18 @@ struct handler {
 void call_start(struct web *web, struct exchange *x, unsigned route, const struct handler *handler,
                 const struct route_params *params);
 
+/*
+ * Runs the handler of a route that only reads, for a caller whose rights it checks as ever, and
+ * gives the answer to `ended` instead of a connection; never inside this call. `params` and
+ * `query` are copied. The pointer is good until
+ * `ended` runs or call_abandon().
+ */
+struct call *call_inner_start(struct web *web, unsigned route, const struct identity *who,
+                              const struct route_params *params, struct span query,
+                              call_ended_fn *ended, void *ud);
+/* The work goes on, but nobody is told. Accepts NULL; returns NULL. */
+struct call *call_abandon(struct call *c);
+
 /* ---- for handlers ---- */
 
 struct store *call_store(const struct call *c);
@@ -55,7 +73,7 @@ const char *call_param(const struct call *c, const char *name);
 bool call_param_id(const struct call *c, const char *name, struct id *ret);
 /* `after` and `limit` (1-1000) of the query. False: they were wrong, and the call has ended. */
 bool call_page(struct call *c, struct store_page *ret);
-/* Zeroed memory that ends with the exchange; also kept as c->state. */
+/* Zeroed memory that ends with the exchange (or the inner call); also kept as c->state. */
 void *call_state(struct call *c, size_t size);
 /* Overwrites the first `size` bytes of c->state, which were a secret. */
 void call_wipe_state(struct call *c, size_t size);

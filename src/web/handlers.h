@@ -31,6 +31,8 @@ handler_fn agent_ports_list;
 handler_fn shares_list, shares_put, shares_delete;
 /* apps.c */
 handler_fn apps_list, apps_list_agent;
+/* events.c */
+handler_fn events_open;
 /* audit.c */
 handler_fn audit_list;
 /* relay.c */

@@ -1,5 +1,6 @@
 #pragma once
 /* The inside of struct web, for the files of this folder. */
+#include "base/list.h"
 #include "base/log.h"
 #include "proto/app_url.h"
 #include "web/web.h"
@@ -15,4 +16,5 @@ struct web {
     size_t n_files;             /* and, behind those, the files of the dashboard */
     struct log_limit store_log; /* of failures of the store */
     unsigned in_flight;
+    struct list streams; /* struct event_stream */
 };

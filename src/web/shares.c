@@ -142,6 +142,18 @@ static void withdraw(struct call *c)
     c->web->o.live->withdraw(c->web->o.live_ud, &what);
 }
 
+/* Lists that people look at show the share, or show it no longer. */
+static void tell_change(struct call *c)
+{
+    const struct sharing *s = c->state;
+    struct web_change change = {.topics = WEB_TOPIC_PORTS | WEB_TOPIC_APPS | WEB_TOPIC_SHARES,
+                                .owner_id = s->ws.owner_id,
+                                .workspace_id = s->ws.id,
+                                .agent_id = s->agent.id};
+
+    c->web->o.live->changed(c->web->o.live_ud, &change);
+}
+
 /* ---- list ---- */
 
 static void answer(struct call *c, const struct share *shares, size_t n)
@@ -268,6 +280,7 @@ static void on_set(void *ud, int r, const struct share *share)
     known_before = share->generation == (s->old_generation < 0 ? 1 : s->old_generation + 1);
     if (s->takes || !known_before)
         withdraw(c);
+    tell_change(c);
     record(c, AUDIT_SHARE_SET, share_level_name(share->level));
     if (share->port)
         share_show_port(c->web, &place, share, false, &msg);
@@ -447,6 +460,7 @@ static void on_deleted(void *ud, int r, int64_t generation)
         return;
     }
     withdraw(c);
+    tell_change(c);
     record(c, AUDIT_SHARE_DELETE, "");
     call_done(c);
 }

@@ -35,6 +35,7 @@ static void make_cast(struct scene *s, struct cast *c)
     char text[TOKEN_TEXT_SIZE];
 
     memset(c, 0, sizeof(*c));
+    s->streams_max = 0;
     make_first(s, c->tokens[ADMIN]);
     make_user(s, c->tokens[ADMIN], "eve", "member", c->tokens[EVE]);
     make_user(s, c->tokens[ADMIN], "bob", "member", c->tokens[BOB]);
@@ -127,6 +128,9 @@ static const struct {
      "/workspaces/bob/dev/agents/main/shares/8",
      NULL,
      {401, 404, 400, 403, 403, 400, 404}},
+    /* No places for streams: 429 is what only those see who may have one. */
+    {API_ROUTE_EVENTS, "/events?workspace=bob/dev", NULL, {401, 404, 429, 429, 429, 429, 404}},
+    {API_ROUTE_EVENTS, "/events", NULL, {401, 429, 429, 429, 429, 404, 404}},
     {API_ROUTE_AUDIT, "/audit", NULL, {401, 200, 200, 200, 200, 404, 404}},
     {API_ROUTE_AGENT_TOKEN,
      "/workspaces/bob/dev/agents/main/token",

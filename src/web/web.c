@@ -63,6 +63,7 @@ struct web *web_new(const struct web_options *options)
     struct web *web = new0(struct web);
 
     web->o = *options;
+    list_init(&web->streams);
     web->secure = span_starts(span_of(options->access_url), "https:");
     web->store_log = (struct log_limit){.burst = 5, .per_usec = 10 * USEC_PER_SEC};
     make_routes(web);

@@ -47,6 +47,25 @@ struct web_withdrawal {
     char target[NAME_SIZE];
 };
 
+/* What live updates (GET /events) tell of; a set. */
+enum web_topic {
+    WEB_TOPIC_WORKSPACES = 1,
+    WEB_TOPIC_WORKSPACE = 2,
+    WEB_TOPIC_PORTS = 4,
+    WEB_TOPIC_APPS = 8,
+    WEB_TOPIC_SHARES = 16,
+    WEB_TOPIC_FORWARDS = 32,
+};
+
+/* Something that people may be looking at is not what it was. Zero ids: any. */
+struct web_change {
+    unsigned topics;
+    struct id owner_id;
+    struct id workspace_id;
+    struct id agent_id;
+    struct id template_id;
+};
+
 /* A person who may open a peer session. All is copied by who keeps it; the grant is handed over. */
 struct web_relay {
     struct identity who;
@@ -76,6 +95,12 @@ struct web_live {
     uint64_t (*withdrawals)(void *ud);
     /* After the store has the change: what it forbids ends, on all workers, at once. */
     void (*withdraw)(void *ud, const struct web_withdrawal *what);
+    /* After the store has the change: live updates tell it (web_changed()), on all workers. */
+    void (*changed)(void *ud, const struct web_change *what);
+    /* One more stream of events for this person; false: they have as many as they may. */
+    bool (*stream_take)(void *ud, const struct id *user_id);
+    /* Gives it back. */
+    void (*stream_give)(void *ud, const struct id *user_id);
     /*
      * The handshake of an agent that has shown its token. Takes over the exchange, which it
      * answers. `withdrawals` as in web_relay.
@@ -112,6 +137,13 @@ void web_handle(struct web *web, struct exchange *x);
 
 /* Requests and records that the store still works on. */
 unsigned web_in_flight(const struct web *web);
+
+/* Streams of events that show what has changed tell its new state. */
+void web_changed(struct web *web, const struct web_change *what);
+/* The same for what was withdrawn; streams of who lost a session or a right end. */
+void web_withdrawn(struct web *web, const struct web_withdrawal *what);
+/* Ends all streams of events: people come again, to a server that stays. */
+void web_end_streams(struct web *web);
 
 /*
  * Records an event: a row in the store and a log line. Id and time are set here. Nobody waits for

@@ -176,9 +176,9 @@ void workspaces_list(struct call *c)
 {
     struct right_object own = {.owner_id = c->who.user_id, .owner = c->who.user};
     char all[8] = "", text[NAME_SIZE], name[NAME_SIZE];
-    ssize_t owner = query_get(c->x->query, "owner", text, sizeof(text));
+    ssize_t owner = query_get(c->query, "owner", text, sizeof(text));
 
-    if (query_get(c->x->query, "all", all, sizeof(all)) >= 0 && str_eq(all, "true")) {
+    if (query_get(c->query, "all", all, sizeof(all)) >= 0 && str_eq(all, "true")) {
         if (call_may(c, RIGHT_WORKSPACE_LIST_ALL, NULL))
             list(c, (struct id){0});
     } else if (owner == -ENOENT) {
@@ -199,6 +199,15 @@ struct creation {
     struct api_agent_token tokens[WORKSPACE_AGENTS_MAX];
 };
 
+static void tell_change(struct call *c, const struct workspace *ws)
+{
+    struct web_change change = {.topics = WEB_TOPIC_WORKSPACES | WEB_TOPIC_WORKSPACE,
+                                .owner_id = ws->owner_id,
+                                .workspace_id = ws->id};
+
+    c->web->o.live->changed(c->web->o.live_ud, &change);
+}
+
 static void answer_created(struct call *c, const struct store_workspace *ws)
 {
     struct creation *made = c->state;
@@ -207,6 +216,7 @@ static void answer_created(struct call *c, const struct store_workspace *ws)
 
     snprintf(target, sizeof(target), "%s/%s", ws->ws.owner_name, ws->ws.name);
     workspaces_show(c, ws, &msg.workspace);
+    tell_change(c, &ws->ws);
     call_record_workspace(c, AUDIT_WORKSPACE_CREATE, target);
     call_answer(c, 201, &api_workspace_created_type, &msg);
     free(msg.workspace.agents);
@@ -326,6 +336,7 @@ static void on_deleted(void *ud, int r)
     }
     snprintf(target, sizeof(target), "%s/%s", ws->owner_name, ws->name);
     c->web->o.live->withdraw(c->web->o.live_ud, &what);
+    tell_change(c, ws);
     call_record_workspace(c, AUDIT_WORKSPACE_DELETE, target);
     call_done(c);
 }
