@@ -17,7 +17,7 @@ struct quota;
 struct quota_options {
     unsigned connections_max;
     unsigned per_address_max;
-    unsigned per_person_max; /* sessions */
+    unsigned per_person_max;         /* sessions */
     const struct cidr_list *trusted; /* not counted by address; must outlive the quota */
 };
 
