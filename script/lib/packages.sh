@@ -25,6 +25,7 @@ packages_test=(
     python3 python3-pytest python3-yaml python3-requests python3-websocket
     # Other people's programs, against which the product is proved.
     curl netcat-openbsd socat openssh-client openssh-server nghttp2-client dnsmasq-base
+    rsync git             # what people run over ssh
     openssh-tests         # OpenSSH's own regression scripts
     php-cli php-xdebug    # a debugger that calls back
     jupyter-notebook python3-ipykernel

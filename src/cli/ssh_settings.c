@@ -49,6 +49,11 @@ static size_t own_words(const struct ssh_setup *s, const char **ret, char **ret_
         ret[n++] = "env";
         ret[n++] = *ret_owned;
     }
+    if (s->config_home && strchr(s->exe, '=')) {
+        ret[n++] = "nice"; /* for env, a program with `=` in its name would be a variable */
+        ret[n++] = "-n";
+        ret[n++] = "0";
+    }
     ret[n++] = s->exe;
     ret[n++] = "ssh";
     return n;
@@ -115,7 +120,7 @@ static void append_words_printed(struct buf *dst, const char *const *words, size
             buf_appendf(dst, is_plain(*p) ? "%c" : "\\%03o", (unsigned char)*p);
         buf_append_str(dst, "\\000");
     }
-    /* nice is there because xargs alone would take a name with `=`, or none, for something else. */
+    /* Without a word of its own, xargs would run echo. */
     buf_append_str(dst, "%%s\\000' '%n' | xargs -0 nice -n 0");
 }
 

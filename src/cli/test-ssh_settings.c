@@ -75,6 +75,8 @@ static void what_is_not_plain_is_quoted_for_each_reader(void **state)
     s.wait_sec = 60;
     check(&s, "    ProxyCommand env 'XDG_CONFIG_HOME=/h/an na' /usr/bin/adit ssh --stdio "
               "--wait=60 --url https://a.example:8443 --ca-file '/etc/my ca.pem' --host '%n'\n");
+    s.exe = "/opt/a=b/adit";
+    check(&s, "XDG_CONFIG_HOME=/h/an na' nice -n 0 /opt/a=b/adit ssh --stdio --wait=60");
     s = plain();
     s.key_file = "/a b/50%/\"c\\d\"";
     s.hosts_file = "/a b/50%/\"c\\d\"/[x]*?$";
