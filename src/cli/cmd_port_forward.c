@@ -34,6 +34,10 @@ static const struct option options[] = {
     {.name = "allow-other-users",
      .kind = OPTION_FLAG,
      .help = "Let other users of this machine use the forwards. Default: only you and root."},
+    {.name = "no-direct",
+     .kind = OPTION_FLAG,
+     .help = "Use the server's relay only. Default: connections go to the agent directly where it "
+             "can be reached."},
     {.name = "wait",
      .kind = OPTION_OPTIONAL,
      .value = "SECONDS",
@@ -83,6 +87,7 @@ static int read_options(struct cli *cli, struct port_forward_options *ret)
     ret->wait = args_has(&cli->args, "wait") ? (usec_t)wait * USEC_PER_SEC : 0;
     ret->auto_port = args_has(&cli->args, "auto-port");
     ret->allow_other_users = args_has(&cli->args, "allow-other-users");
+    ret->no_direct = args_has(&cli->args, "no-direct");
     ret->verbose = args_has(&cli->args, "verbose");
     return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/span.h"
 #include "cli/forward_text.h"
 #include "cli/text.h"
+#include "io/addr.h"
 #include "io/loop.h"
 
 enum {
@@ -40,7 +41,7 @@ struct forward_display {
     struct rate *rates;
     bool live; /* draws the block */
     bool up;
-    char path[16];
+    char direct[ADDR_TEXT_LEN]; /* the agent's address; "": relayed */
     char reason[256];
     usec_t rtt;
     usec_t drawn_at;
@@ -148,11 +149,10 @@ static void put_path(struct forward_display *d, size_t width)
     if (!d->up)
         snprintf(text, sizeof(text), "%s: waiting: %s", d->options.workspace,
                  d->reason[0] ? d->reason : "connecting");
-    else if (d->rtt > 0)
-        snprintf(text, sizeof(text), "%s: %s, round trip %s", d->options.workspace, d->path,
-                 text_duration(d->rtt, rtt));
     else
-        snprintf(text, sizeof(text), "%s: %s", d->options.workspace, d->path);
+        snprintf(text, sizeof(text), "%s: %s%s%s%s", d->options.workspace,
+                 d->direct[0] ? "direct " : "relayed via server", d->direct, d->rtt > 0 ? ", " : "",
+                 d->rtt > 0 ? text_duration(d->rtt, rtt) : "");
     put_line(d, text, width);
 }
 
@@ -248,19 +248,40 @@ void forward_display_event(struct forward_display *d, const struct forward_event
     say(d, importance_of(event), forward_text_event_line(event, text));
 }
 
-void forward_display_up(struct forward_display *d, const char *path)
+void forward_display_up(struct forward_display *d)
 {
     d->up = true;
     d->reason[0] = 0;
-    str_copy(d->path, sizeof(d->path), path);
+    d->direct[0] = 0;
     if (d->out->json) {
         json_t *event = named("connected");
-        json_object_set_new(event, "path", json_string(path));
+        json_object_set_new(event, "path", json_string("relayed"));
         print_event(d, event);
         return;
     }
     char text[160];
-    snprintf(text, sizeof(text), "Connected to %s (%s).", d->options.workspace, path);
+    snprintf(text, sizeof(text), "Connected to %s (relayed).", d->options.workspace);
+    say(d, NORMAL, text);
+}
+
+void forward_display_path(struct forward_display *d, const char *address)
+{
+    char text[160 + ADDR_TEXT_LEN];
+    str_copy(d->direct, sizeof(d->direct), address ? address : "");
+    d->rtt = 0;
+    if (d->out->json) {
+        json_t *event = named("path");
+        json_object_set_new(event, "path", json_string(address ? "direct" : "relayed"));
+        json_object_set_new(event, "address", address ? json_string(address) : json_null());
+        print_event(d, event);
+        return;
+    }
+    if (address)
+        snprintf(text, sizeof(text), "Direct connection to %s (%s).", d->options.workspace,
+                 address);
+    else
+        snprintf(text, sizeof(text), "No direct connection to %s any longer; relayed again.",
+                 d->options.workspace);
     say(d, NORMAL, text);
 }
 

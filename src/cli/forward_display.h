@@ -22,8 +22,10 @@ void forward_display_start(struct forward_display *d, const struct forwarder *f,
                            const struct forward_set *set);
 void forward_display_event(struct forward_display *d, const struct forward_event *event);
 
-/* The session is there. `path`: "relayed" or "direct". */
-void forward_display_up(struct forward_display *d, const char *path);
+/* The session is there, relayed. */
+void forward_display_up(struct forward_display *d);
+/* While it is there: what is new goes directly to `address` now; NULL: by the relay again. */
+void forward_display_path(struct forward_display *d, const char *address);
 /* For the first time the session is there and everything listens. */
 void forward_display_ready(struct forward_display *d);
 /* It is not: what is waited for and why. `was_up`: it was there until now. */

@@ -47,7 +47,8 @@ struct port_forward {
     char workspace[WORKSPACE_REF_SIZE];
     char reason[256]; /* why the agent is not reached */
     bool up;
-    bool ready; /* everything was open once */
+    bool direct; /* shown as such */
+    bool ready;  /* everything was open once */
     bool done;
     int code;
 };
@@ -142,7 +143,8 @@ static void session_up(struct port_forward *p)
     timer_cancel(&p->wait);
     timer_cancel(&p->retry);
     timer_start(&p->round_trip, ROUND_TRIP_MS * USEC_PER_MSEC);
-    forward_display_up(p->display, "relayed");
+    p->direct = false;
+    forward_display_up(p->display);
     forwarder_session_up(p->forwarder);
     check_ready(p);
 }
@@ -185,6 +187,18 @@ static void on_link_changed(struct peer_link *l, const struct link_status *statu
     }
 }
 
+static void on_path_changed(struct peer_link *l, const struct peer_path *path, void *ud)
+{
+    struct port_forward *p = ud;
+    char text[ADDR_TEXT_LEN];
+    bool direct = path->kind == PEER_PATH_DIRECT;
+    if (p->done || !p->up || (!direct && !p->direct))
+        return;
+    p->direct = direct;
+    forward_display_path(p->display, direct ? addr_format(&path->addr, text) : NULL);
+    forward_display_round_trip(p->display, path->rtt);
+}
+
 static int start_link(struct port_forward *p)
 {
     struct err err = ERR_INIT;
@@ -199,7 +213,9 @@ static int start_link(struct port_forward *p)
     struct peer_link_options options = {
         .opener = agent_carrier_opener(p->carrier),
         .tls = p->peer_tls,
+        .direct = !p->options->no_direct,
         .changed = on_link_changed,
+        .path_changed = on_path_changed,
         .ud = p,
     };
     p->link = peer_link_new(p->loop, &options);

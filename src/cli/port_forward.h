@@ -13,6 +13,7 @@ struct port_forward_options {
     bool auto_port;
     bool allow_other_users;
     bool verbose;
+    bool no_direct;
     usec_t wait; /* end with EXIT_CODE_NOT_REACHABLE if the agent is not reached in this time;
                     0: wait for ever */
 };

@@ -49,7 +49,9 @@ char *text_bytes(double bytes, char dst[static TEXT_SIZE])
 char *text_duration(usec_t duration, char dst[static TEXT_SIZE])
 {
     double ms = (double)duration / 1000;
-    if (ms < 10)
+    if (ms < 0.1)
+        snprintf(dst, TEXT_SIZE, "%.2f ms", ms);
+    else if (ms < 10)
         snprintf(dst, TEXT_SIZE, "%.1f ms", ms);
     else if (ms < 1000)
         snprintf(dst, TEXT_SIZE, "%.0f ms", ms);

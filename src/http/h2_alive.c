@@ -109,8 +109,9 @@ void h2_alive_start(struct h2 *s)
 void h2_set_ping_interval(struct h2 *s, usec_t interval)
 {
     usec_t now = loop_now(s->loop);
-    if (s->over)
-        return;
+    bool same = s->next_ping != 0 && interval == s->options.ping_interval;
+    if (s->over || same)
+        return; /* said again and again it must not put off the next one for ever */
     s->options.ping_interval = interval;
     s->next_ping = now + interval;
     start_timer(s, now);

@@ -3,9 +3,9 @@
  * request (GET /session), because a client knows only by an answer that its key was taken. The
  * first that is answered wins, the others are dropped.
  *
- * Silence is noticed by asking: while channels are open or an open waits for its answer, and
- * nothing was heard for a second, the same request goes out as a probe. If not a byte comes
- * until `silence` has passed, the path is SILENT; any answer makes it UP again.
+ * Silence is noticed by asking: when something is opened, and once a second while channels are
+ * open, the same request goes out as a probe, unless something was heard just now. If not a byte
+ * comes until `silence` has passed, the path is SILENT; any answer makes it UP again.
  */
 #include "tunnel/direct_path.h"
 
@@ -30,6 +30,7 @@ enum { LINES_MAX = 4 * CANDIDATES_LINE_MAX, RETRY_DOUBLINGS = 5, RETRY_MOST = 30
 static const usec_t next_attempt_delay = 250 * USEC_PER_MSEC; /* RFC 8305 section 5 */
 static const usec_t race_limit = 8 * USEC_PER_SEC;
 static const usec_t default_first_retry = 2 * USEC_PER_SEC;
+static const usec_t fresh_time = 20 * USEC_PER_MSEC;
 static const usec_t default_silence = 1500 * USEC_PER_MSEC;
 static const usec_t tick_interval = USEC_PER_SEC;
 static const usec_t busy_ping_interval = 5 * USEC_PER_SEC;
@@ -280,11 +281,21 @@ static void probed(int status, const char *body, size_t len, void *ud)
     set_state(d, DIRECT_UP);
 }
 
+static bool was_heard_just_now(const struct direct_path *d)
+{
+    return loop_now(d->loop) - received_at(d) < fresh_time;
+}
+
 void direct_path_watch(struct direct_path *d)
 {
     usec_t now = loop_now(d->loop);
-    if (!d->session || d->probe || now - received_at(d) < d->options.silence / 2)
+    if (!d->session || d->probe)
         return;
+    if (was_heard_just_now(d)) {
+        if (d->tick.at > now + tick_interval)
+            timer_start(&d->tick, tick_interval);
+        return;
+    }
     d->probed_at = now;
     d->probe = tunnel_session_call(d->session, "GET", request_path, NULL, probed, d);
     timer_start(&d->silence, d->options.silence);
@@ -433,7 +444,7 @@ struct tunnel_session *direct_path_session(struct direct_path *d)
 
 bool direct_path_is_fresh(struct direct_path *d)
 {
-    return d->state == DIRECT_UP && loop_now(d->loop) - received_at(d) < d->options.silence;
+    return d->state == DIRECT_UP && d->session && was_heard_just_now(d);
 }
 
 const struct addr *direct_path_addr(const struct direct_path *d)

@@ -46,7 +46,7 @@ enum direct_state direct_path_state(const struct direct_path *d);
 bool direct_path_is_undecided(const struct direct_path *d);
 /* In UP and SILENT, else NULL. */
 struct tunnel_session *direct_path_session(struct direct_path *d);
-/* UP, and something was heard on it within the time after which it would be SILENT. */
+/* UP, and heard of a moment ago: what is sent now can hardly be lost. */
 bool direct_path_is_fresh(struct direct_path *d);
 /* Something was asked on it, or will be: makes sure that its silence is noticed. */
 void direct_path_watch(struct direct_path *d);

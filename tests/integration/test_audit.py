@@ -20,7 +20,7 @@ def events(person, *filters):
 def test_a_session_is_on_record_for_its_people_only(workspace, deployment, forward, tcp_echo):
     auditor, stranger = deployment.user(role="auditor"), deployment.user()
     port = net.free_port()
-    running = forward("--tcp", f"{port}:{tcp_echo.port}")
+    running = forward("--no-direct", "--tcp", f"{port}:{tcp_echo.port}")
     assert net.exchange((HOST, port), b"on record") == b"on record"
     running.stop()
 
@@ -67,8 +67,8 @@ def ended(person, workspace, target, action="forward_close"):
 def test_forwards_of_each_kind_are_on_record(workspace, forward, tcp_echo, udp_echo):
     owner = workspace.owner
     tcp, udp = net.free_port(), net.free_port(socket.SOCK_DGRAM)
-    running = forward("--tcp", f"{tcp}:{tcp_echo.port}", "--udp", f"{udp}:{udp_echo.port}",
-                      "-R", f"0:localhost:{tcp_echo.port}")
+    running = forward("--no-direct", "--tcp", f"{tcp}:{tcp_echo.port}",
+                      "--udp", f"{udp}:{udp_echo.port}", "-R", f"0:localhost:{tcp_echo.port}")
     assert net.exchange((HOST, tcp), b"six bytes?") == b"six bytes?"
     into = ended(owner, workspace, f"127.0.0.1:{tcp_echo.port}")
     assert (into["actor"], into["direction"], into["path"]) == (owner.name, "local", "relay")

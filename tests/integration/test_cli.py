@@ -180,6 +180,7 @@ def test_bash_completes(line, expected, cli):
 @pytest.mark.parametrize("command, page", [
     ("server", "adit-server.1"), ("agent", "adit-agent.1"),
     ("port-forward", "adit-port-forward.1"), ("ssh", "adit-ssh.1"),
+    ("ping", "adit-ping.1"),
 ])
 def test_the_manual_page_has_every_option(command, page, cli):
     manual = (Path(__file__).parents[2] / "man" / page).read_text()
@@ -265,7 +266,7 @@ def test_status_lines_are_drawn_in_place(workspace, tcp_echo):
     port = net.free_port()
     terminal = Terminal(workspace.owner, "port-forward", workspace.name, "--tcp",
                         f"{port}:{tcp_echo.port}")
-    terminal.wait(b"relayed, round trip")
+    terminal.wait(f"{workspace.name}: direct 127.0.0.1:".encode())
     assert net.exchange(("127.0.0.1", port), b"x" * 3000) == b"x" * 3000
     terminal.wait(b"0 open/1  in 2.9 KiB")
     terminal.resize(24, 40)

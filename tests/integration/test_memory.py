@@ -33,7 +33,8 @@ def test_a_reader_that_stops_stops_the_sender(own_workspace, supervisor, tcp_ser
     hold = threading.Event()
     target = tcp_server(lambda connection: hold.wait(90))
     mine = Cli(supervisor, own_workspace.owner.home, own_workspace.owner.name)
-    forward = mine.forward(own_workspace.name, "--tcp", f"{net.free_port()}:{target.port}")
+    forward = mine.forward(own_workspace.name, "--no-direct", "--tcp",
+                           f"{net.free_port()}:{target.port}")
     sent = [0]
     sender = threading.Thread(target=stuck_send, args=(forward.ports[0], 1 << 30, sent))
     sender.start()
@@ -44,7 +45,8 @@ def test_a_reader_that_stops_stops_the_sender(own_workspace, supervisor, tcp_ser
             assert process.memory_kib("VmHWM") < 64 * MIB * FACTOR, process.name
         # Another connection is not held up by the one that is stuck.
         echo = tcp_server()
-        other = mine.forward(own_workspace.name, "--tcp", f"{net.free_port()}:{echo.port}")
+        other = mine.forward(own_workspace.name, "--no-direct", "--tcp",
+                             f"{net.free_port()}:{echo.port}")
         assert net.exchange(("127.0.0.1", other.ports[0]), b"x" * 100000) == b"x" * 100000
     finally:
         sent.append("end")

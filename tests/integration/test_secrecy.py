@@ -77,7 +77,8 @@ def test_the_relay_never_holds_a_forwarded_byte(own_deployment, supervisor, tcp_
         workspace.wait_connected()
         mine = Cli(supervisor, own_deployment.root / "tapped", "admin")
         mine.login(tap.url, own_deployment.admin.password)
-        forward = mine.forward(workspace.name, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+        forward = mine.forward(workspace.name, "--no-direct", "--tcp",
+                               f"{net.free_port()}:{tcp_echo.port}")
 
         marker = secrets.token_hex(32).encode()
         text = (marker + b" ") * 2000

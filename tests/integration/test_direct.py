@@ -1,0 +1,388 @@
+"""The direct path beside the relay: when it comes up, what goes over it, and what when it dies."""
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import net
+from harness.adit import Cli, PROGRAM, clean_environment
+from harness.pathway import Road
+from harness.wait import SCALE, until
+
+# A new connection finds the relay again in this time after the direct path fell silent.
+SILENCE_LIMIT_S = 6
+
+
+def exchange(port, data=b"through", timeout=10):
+    return net.exchange(("127.0.0.1", port), data, timeout=timeout)
+
+
+def works(port):
+    try:
+        return exchange(port) == b"through"
+    except OSError:
+        return False
+
+
+def agent_port(agent):
+    """The port on which an agent takes direct connections, from its log."""
+    return int(agent.wait_line(r"taking direct connections.*port=(\d+)").group(1))
+
+
+def start_forward(workspace, supervisor, *args):
+    mine = Cli(supervisor, workspace.owner.home, workspace.owner.name)
+    return mine.forward(workspace.name, *args)
+
+
+@pytest.fixture
+def road():
+    made = Road()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mapped(own_deployment, road):
+    """A workspace whose agent is to be reached directly through the road only."""
+    workspace = own_deployment.workspace(agent=False)
+    workspace.start_agent("--direct-address", f"127.0.0.1:{road.port}")
+    road.to = agent_port(workspace.agent)
+    return workspace
+
+
+# ---- it comes up ----
+
+def test_a_forward_starts_on_the_relay_and_becomes_direct(workspace, forward, tcp_echo):
+    running = forward("--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    assert running.wait_event("connected")["path"] == "relayed"
+    event = running.wait_event("path")
+    assert event["path"] == "direct"
+    assert int(event["address"].rsplit(":", 1)[1]) == agent_port(workspace.agent)
+    assert works(running.ports[0])
+
+
+def test_the_record_tells_which_way_a_connection_went(own_workspace, supervisor, tcp_echo):
+    running = start_forward(own_workspace, supervisor, "--tcp",
+                            f"{net.free_port()}:{tcp_echo.port}")
+    running.wait_event("path", path="direct")
+    assert works(running.ports[0])
+    until(lambda: "direct" in recorded(own_workspace), "a direct connection on record")
+    running.stop()
+    running = start_forward(own_workspace, supervisor, "--no-direct", "--tcp",
+                            f"{net.free_port()}:{tcp_echo.port}")
+    assert works(running.ports[0])
+    until(lambda: "relay" in recorded(own_workspace), "a relayed connection on record")
+
+
+def recorded(workspace):
+    shown = workspace.owner.run("audit", "--action", "forward_close", "--output", "json").json()
+    events = shown["events"] if isinstance(shown, dict) else shown
+    return [event.get("path") or event.get("carrier") for event in events]
+
+
+@pytest.mark.parametrize("switch", ["command", "agent", "server"])
+def test_each_side_can_keep_to_the_relay(switch, make_deployment, supervisor, tcp_echo):
+    deployment = make_deployment(*(["--no-direct"] if switch == "server" else []))
+    workspace = deployment.workspace(agent=False)
+    workspace.start_agent(*(["--no-direct"] if switch == "agent" else []))
+    args = ["--no-direct"] if switch == "command" else []
+    running = start_forward(workspace, supervisor, *args, "--tcp",
+                            f"{net.free_port()}:{tcp_echo.port}")
+    assert works(running.ports[0])
+    pings = workspace.owner.run("ping", workspace.name, "-c", "3", "--output", "json", *args)
+    assert {event["path"] for event in pings.json_lines() if "path" in event} == {"relayed"}
+    assert running.process.events(event="path") == []
+    if switch == "agent":
+        assert "direct" not in workspace.agent.text()
+
+
+def test_a_reverse_listener_works_with_a_direct_path(forward, tcp_echo):
+    running = forward("-R", f"0:127.0.0.1:{tcp_echo.port}")
+    running.wait_event("path", path="direct")
+    assert works(running.ports[0])
+
+
+# ---- it dies ----
+
+def test_a_dead_direct_path_leaves_the_relay_and_comes_back(mapped, road, supervisor, tcp_server):
+    server = tcp_server(net.echo)
+    running = start_forward(mapped, supervisor, "--tcp", f"{net.free_port()}:{server.port}")
+    with socket.create_connection(("127.0.0.1", running.ports[0])) as early:
+        early.sendall(b"on the relay or not")
+        assert early.recv(100) == b"on the relay or not"
+        running.wait_event("path", path="direct", address=f"127.0.0.1:{road.port}")
+        with socket.create_connection(("127.0.0.1", running.ports[0])) as late:
+            late.sendall(b"direct")
+            assert late.recv(100) == b"direct"
+            at = running.process.position()
+            road.block()
+            assert late.recv(100) == b""
+        running.process.wait_event(event="path", path="relayed", since=at)
+        assert works(running.ports[0])
+    at = running.process.position()
+    road.unblock()
+    running.process.wait_event(event="path", path="direct", since=at, timeout=20)
+    assert works(running.ports[0])
+
+
+def test_what_is_open_on_the_relay_outlives_the_direct_path(own_deployment, road, supervisor,
+                                                            tcp_echo):
+    workspace = own_deployment.workspace(agent=False)
+    road.block()
+    workspace.start_agent("--direct-address", f"127.0.0.1:{road.port}")
+    road.to = agent_port(workspace.agent)
+    running = start_forward(workspace, supervisor, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    with socket.create_connection(("127.0.0.1", running.ports[0])) as relayed:
+        relayed.sendall(b"first")
+        assert relayed.recv(100) == b"first"
+        road.unblock()
+        running.wait_event("path", path="direct", timeout=20)
+        relayed.sendall(b"second")
+        assert relayed.recv(100) == b"second"
+        road.block()
+        running.process.wait_event(event="path", path="relayed")
+        relayed.sendall(b"third")
+        assert relayed.recv(100) == b"third"
+
+
+def test_a_silent_direct_path_is_noticed_by_what_is_opened_on_it(mapped, road, supervisor,
+                                                                 tcp_echo):
+    running = start_forward(mapped, supervisor, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    running.wait_event("path", path="direct")
+    assert works(running.ports[0])
+    time.sleep(0.2)  # what is tested: the last life sign was a while ago
+    road.silence()
+    began = time.monotonic()
+    assert exchange(running.ports[0], timeout=20) == b"through"
+    assert time.monotonic() - began < SILENCE_LIMIT_S * SCALE
+    running.process.wait_event(event="path", path="relayed")
+
+
+def test_an_address_where_somebody_else_answers_is_not_it(own_deployment, supervisor, tcp_echo):
+    other = own_deployment.workspace()
+    workspace = own_deployment.workspace(agent=False)
+    workspace.start_agent("--direct-address",
+                          f"127.0.0.1:{agent_port(other.agent)},127.0.0.1:{tcp_echo.port}")
+    running = start_forward(workspace, supervisor, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    assert works(running.ports[0])
+    pings = workspace.owner.run("ping", workspace.name, "-c", "3", "--output", "json").json_lines()
+    assert {event["path"] for event in pings if "path" in event} == {"relayed"}
+    assert running.process.events(event="path") == []
+
+
+def test_a_withdrawn_right_ends_direct_connections_too(own_deployment, supervisor, tcp_echo):
+    person = own_deployment.user()
+    workspace = own_deployment.workspace(person)
+    running = start_forward(workspace, supervisor, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    running.wait_event("path", path="direct")
+    with socket.create_connection(("127.0.0.1", running.ports[0])) as s:
+        s.sendall(b"before")
+        assert s.recv(100) == b"before"
+        running.process.killed = True  # it ends by itself: not allowed any longer
+        own_deployment.admin.run("users", "suspend", person.name)
+        s.settimeout(5 * SCALE)
+        try:
+            assert s.recv(100) == b""
+        except ConnectionResetError:
+            pass
+
+
+# ---- adit ping ----
+
+def test_ping_shows_the_moment_when_it_becomes_direct(workspace):
+    owner = workspace.owner
+    events = owner.run("ping", workspace.name, "-c", "3", "--output", "json").json_lines()
+    moment = [event for event in events if event["event"] == "path"]
+    assert len(moment) == 1 and moment[0]["path"] == "direct"
+    assert moment[0]["after_ms"] < 5000 * SCALE
+    pongs = [event for event in events if event["event"] == "pong"]
+    assert [event["seq"] for event in pongs] == [1, 2, 3]
+    assert pongs[-1]["path"] == "direct" and pongs[-1]["address"] == moment[0]["address"]
+    assert all(0 < event["rtt_ms"] < 5000 for event in pongs)
+    shown = owner.run("ping", workspace.name, "-c", "2").out
+    assert "now direct: direct " in shown and "2 sent, 2 answered" in shown
+
+
+def test_ping_ends_with_the_code_that_fits(own_deployment):
+    workspace = own_deployment.workspace()
+    stranger = own_deployment.user()
+    assert stranger.run("ping", f"admin/{workspace.name}", "-c", "1", code=None).code in (1, 3)
+    workspace.owner.run("ping", workspace.name, "-c", "0", code=2)
+    workspace.owner.run("ping", code=2)
+    workspace.agent.stop()
+    workspace.wait_connected(False)
+    result = workspace.owner.run("ping", workspace.name, "-c", "1", code=4)
+    assert "was not reached" in result.err
+
+
+# ---- strangers at the port ----
+
+def hello(port, **options):
+    """What a TLS client is told: the fault, or the certificate that it saw."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["adit/1"])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+        try:
+            with context.wrap_socket(raw, **options) as tls:
+                return tls.getpeercert(True)
+        except (ssl.SSLError, OSError) as fault:
+            return str(fault)
+
+
+def test_strangers_are_shown_nothing(workspace):
+    port = agent_port(workspace.agent)
+    assert "UNRECOGNIZED_NAME" in hello(port).upper()
+    assert "UNRECOGNIZED_NAME" in hello(port, server_hostname=32 * "0" + ".invalid").upper()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = s.recv(1000)
+        assert b"HTTP" not in answer and b"adit" not in answer
+
+
+def test_a_crowd_of_silent_strangers_neither_stays_nor_keeps_others_out(own_workspace):
+    port = agent_port(own_workspace.agent)
+    crowd = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(200)]
+    events = own_workspace.owner.run("ping", own_workspace.name, "-c", "2", "--output",
+                                     "json").json_lines()
+    assert any(event["path"] == "direct" for event in events if "path" in event)
+    for each in crowd:
+        each.settimeout(10 * SCALE)
+        try:
+            assert each.recv(1) == b""
+        except ConnectionResetError:
+            pass
+        each.close()
+    assert own_workspace.agent.running
+
+
+# ---- real networks ----
+
+def ip(*args):
+    subprocess.run(["ip", *args], check=True, timeout=20)
+
+
+def can_make_networks():
+    return os.geteuid() == 0 and shutil.which("ip") and subprocess.run(
+        ["ip", "netns", "add", "adit-probe"], check=False, capture_output=True,
+        timeout=20).returncode == 0 and not subprocess.run(
+            ["ip", "netns", "del", "adit-probe"], check=False, timeout=20).returncode
+
+
+@pytest.fixture
+def networks():
+    """Namespaces for server, command and agent; the latter two see each other by a route only."""
+    if not can_make_networks():
+        pytest.skip("network namespaces need root")
+    names = {role: f"adit-{os.getpid()}-{role}" for role in ("server", "command", "agent")}
+    try:
+        for name in names.values():
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        for near, far, number in (("command", "server", 1), ("agent", "server", 2),
+                                  ("command", "agent", 3)):
+            ip("link", "add", f"to-{far}", "netns", names[near], "type", "veth", "peer", "name",
+               f"to-{near}", "netns", names[far])
+            if number < 3:
+                ip("-n", names[near], "addr", "add", f"10.91.{number}.2/24", "dev", f"to-{far}")
+                ip("-n", names[far], "addr", "add", f"10.91.{number}.1/24", "dev", f"to-{near}")
+            else:
+                ip("-n", names[far], "addr", "add", "10.91.3.2/24", "dev", f"to-{near}")
+            ip("-n", names[near], "link", "set", f"to-{far}", "up")
+            ip("-n", names[far], "link", "set", f"to-{near}", "up")
+        ip("-n", names["agent"], "route", "add", "10.91.1.2/32", "dev", "to-command")
+        yield names
+    finally:
+        for name in names.values():
+            subprocess.run(["ip", "netns", "del", name], check=False, timeout=20)
+
+
+def test_a_route_makes_it_direct_and_a_cut_cable_relayed_again(networks, supervisor, tmp_path):
+    def inside(role, *argv):
+        return ["ip", "netns", "exec", networks[role], *map(str, argv)]
+
+    def command(role, home, *args, stdin=""):
+        home.mkdir(exist_ok=True)
+        done = subprocess.run(inside(role, PROGRAM, *args), env=clean_environment(home),
+                              input=stdin.encode(), capture_output=True, timeout=30 * SCALE,
+                              check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
+    def start(role, name, *argv, home):
+        home.mkdir(exist_ok=True)
+        return supervisor.start(name, inside(role, *argv), env=clean_environment(home), cwd=home)
+
+    ready = tmp_path / "ready"
+    start("server", "server", PROGRAM, "server", "--listen", "*:7777", "--access-url",
+          "http://10.91.1.1:7777", "--data-dir", tmp_path / "data", "--ready-file", ready,
+          home=tmp_path)
+    until(ready.exists, "server listening", timeout=20)
+    person = tmp_path / "person"
+    command("command", person, "login", "http://10.91.1.1:7777", "--first-user", "--username",
+            "ada", "--password-stdin", stdin="correct horse battery\n")
+    made = command("command", person, "create", "dev", "--output", "json")
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text(json.loads(made)["tokens"][0]["token"] + "\n")
+    agent = start("agent", "agent", PROGRAM, "agent", "--url", "http://10.91.2.1:7777",
+                  "--token-file", token, home=tmp_path / "workspace")
+    agent.wait_line("connected to the server")
+    echo = start("agent", "echo", sys.executable, "-c", ECHO, home=tmp_path / "workspace")
+    echo.wait_line("listening")
+    running = start("command", "port-forward", PROGRAM, "port-forward", "dev", "--tcp",
+                    "18080:8080", "--output", "json", home=person)
+    running.wait_event(event="ready", timeout=20)
+
+    def through(timeout=20):
+        began = time.monotonic()
+        done = subprocess.run(inside("command", sys.executable, "-c", CLIENT), capture_output=True,
+                              timeout=timeout * SCALE, check=False)
+        assert done.stdout == b"through\n", done.stderr
+        return time.monotonic() - began
+
+    through()
+    assert running.events(event="path") == []
+
+    ip("-n", networks["command"], "route", "add", "10.91.3.2/32", "dev", "to-agent")
+    event = running.wait_event(event="path", path="direct", timeout=20)
+    assert event["address"].startswith("10.91.3.2:")
+    through()
+
+    at = running.position()
+    ip("-n", networks["agent"], "link", "set", "to-command", "down")
+    assert through(30) < SILENCE_LIMIT_S * SCALE + 2
+    running.wait_event(event="path", path="relayed", since=at, timeout=20)
+    through()
+
+    ip("-n", networks["agent"], "link", "set", "to-command", "up")
+    ip("-n", networks["agent"], "route", "replace", "10.91.1.2/32", "dev", "to-command")
+    at = running.position()
+    running.wait_event(event="path", path="direct", timeout=60, since=at)
+    through()
+
+
+ECHO = """
+import socketserver
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(self.rfile.readline())
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+server = socketserver.ThreadingTCPServer(("127.0.0.1", 8080), Echo)
+print("listening", flush=True)
+server.serve_forever()
+"""
+
+CLIENT = """
+import socket
+s = socket.create_connection(("127.0.0.1", 18080), timeout=30)
+s.sendall(b"through\\n")
+print(s.makefile().readline(), end="")
+"""
