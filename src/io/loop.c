@@ -144,7 +144,7 @@ struct loop *loop_free(struct loop *loop)
     pthread_mutex_destroy(&loop->post_lock);
     free(loop->scratch);
     free(loop->datagrams);
-    free(loop->records);
+    tls_batches_free(loop->batches);
     free(loop);
     return NULL;
 }

@@ -42,8 +42,11 @@ struct loop {
     struct list posted;
     unsigned char *scratch;
     unsigned char *datagrams; /* udp.c: room for a batch */
-    unsigned char *records;   /* tls_bio.c: the same */
+    struct batch *batches;    /* tls_bio.c: the same, for several */
 };
+
+struct batch;
+void tls_batches_free(struct batch *b);
 
 void timer_heap_init(struct loop *loop);
 /* Closes the handle; the memory of the heap itself goes with timer_heap_deinit afterwards. */

@@ -225,6 +225,46 @@ static void peers_talk_over_a_tiny_pair(void **state)
     }
 }
 
+/* From the client, as many records in a call as will go. */
+static void send_at_once(struct scene *s, size_t len)
+{
+    unsigned char *data = xmalloc(len);
+    size_t sent = 0;
+    for (size_t i = 0; i < len; i++)
+        data[i] = pattern(i);
+    s->server.talker = (struct talker){.s = s->server.s};
+    talker_start(&s->server.talker);
+    while (sent < len) {
+        ssize_t n = stream_send_bytes(s->client.s, data + sent, len - sent);
+        assert_true(n > 0 || n == -EAGAIN);
+        sent += n > 0 ? (size_t)n : 0;
+        loop_turn(s->loop, false);
+    }
+    free(data);
+    stream_shutdown(s->client.s);
+    TURN_UNTIL(s->loop, s->server.talker.ended);
+    assert_int_equal(s->server.talker.received, len);
+}
+
+/* The session of two peers in an https connection: both seal on the same loop. */
+static void peers_talk_in_another_tls_connection(void **state)
+{
+    static const size_t capacities[] = {0, 5000, 70000, 1000000};
+    for (size_t i = 0; i < ARRAY_LEN(capacities); i++) {
+        struct scene *s = *state;
+        open_peers(s, i ? PAIR : SOCKETS, capacities[i]);
+        struct stream *below[2] = {s->client.s, s->server.s};
+        s->client = s->server = (struct side){0};
+        start_on(s, below, NULL, &s->server_pin, &s->client_pin);
+        wait_for_handshake(s);
+        assert_int_equal(s->client.result, 0);
+        send_at_once(s, 1000000);
+        s->client.s = stream_free(s->client.s);
+        s->server.s = stream_free(s->server.s);
+        s->client = s->server = (struct side){0};
+    }
+}
+
 static void a_peer_with_another_key_is_refused_by_both(void **state)
 {
     struct scene *s = *state;
@@ -728,6 +768,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scene_test(peers_talk_over_sockets),
         scene_test(peers_talk_over_a_tiny_pair),
+        scene_test(peers_talk_in_another_tls_connection),
         scene_test(a_peer_with_another_key_is_refused_by_both),
         scene_test(a_peer_without_a_pin_trusts_nobody),
         scene_test(a_peer_accepts_no_web_client),

@@ -1,8 +1,9 @@
 /*
  * OpenSSL hands over one record at a time. While the link is corked they are gathered in a buffer
  * of the loop's, so that many records cost one system call (and one message, one mask, where a
- * WebSocket lies below). The cork is on only between two calls out of tls_stream.c, so the buffer
- * can be shared; what the stream below does not take then is kept by the link.
+ * WebSocket lies below). The cork is on only between two calls out of tls_stream.c, so the buffers
+ * can be shared: as many are made as TLS streams lie one below the other. What the stream below
+ * does not take is kept by the link.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -24,12 +25,38 @@ static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
 /* ---- the link ---- */
 
+struct batch {
+    struct batch *next; /* of those that are free */
+    unsigned char data[BATCH_LEN];
+};
+
+static struct batch *take_batch(struct loop *loop)
+{
+    struct batch *b = loop->batches;
+    if (!b)
+        return xmalloc(sizeof(*b));
+    loop->batches = b->next;
+    return b;
+}
+
+static void give_back(struct loop *loop, struct batch *b)
+{
+    b->next = loop->batches;
+    loop->batches = b;
+}
+
+void tls_batches_free(struct batch *b)
+{
+    while (b) {
+        struct batch *next = b->next;
+        free(b);
+        b = next;
+    }
+}
+
 void tls_link_cork(struct tls_link *l)
 {
-    struct loop *loop = l->next->loop;
-    if (!loop->records)
-        loop->records = xmalloc(BATCH_LEN);
-    l->batch = loop->records;
+    l->batch = take_batch(l->next->loop);
     l->batch_len = 0;
 }
 
@@ -56,16 +83,18 @@ static size_t pass_down(struct tls_link *l, const unsigned char *data, size_t le
 
 void tls_link_uncork(struct tls_link *l)
 {
-    const unsigned char *batch = l->batch;
+    struct loop *loop = l->next->loop;
+    struct batch *batch = l->batch;
     size_t len = l->batch_len, taken = 0;
     l->batch = NULL;
     if (len > 0)
-        taken = pass_down(l, batch, len);
-    if (taken == len || l->error)
-        return;
-    l->kept = xmemdup(batch + taken, len - taken);
-    l->kept_off = 0;
-    l->kept_len = len - taken;
+        taken = pass_down(l, batch->data, len);
+    if (taken < len && !l->error) {
+        l->kept = xmemdup(batch->data + taken, len - taken);
+        l->kept_off = 0;
+        l->kept_len = len - taken;
+    }
+    give_back(loop, batch);
 }
 
 int tls_link_flush(struct tls_link *l)
@@ -99,7 +128,7 @@ static int write_batch(struct tls_link *l, const char *data, size_t len)
         l->error = -ENOBUFS;
         return -1;
     }
-    memcpy(l->batch + l->batch_len, data, len);
+    memcpy(l->batch->data + l->batch_len, data, len);
     l->batch_len += len;
     return (int)len;
 }

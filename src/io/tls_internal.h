@@ -50,12 +50,14 @@ int tls_peer_asked(SSL *ssl, int *alert, void *ud);
 /* A client renews the keys with the next record that it sends (TLS 1.3). */
 void tls_renew_keys(struct stream *tls);
 
+struct batch;
+
 /* What lies below a TLS stream, as OpenSSL sees it. */
 struct tls_link {
     struct stream *next;
     int error; /* of the stream below; kept */
     bool ended;
-    unsigned char *batch; /* while corked */
+    struct batch *batch; /* while corked */
     size_t batch_len;
     unsigned char *kept; /* sealed records that `next` did not take yet */
     size_t kept_off, kept_len;
@@ -64,8 +66,8 @@ struct tls_link {
 /* Makes OpenSSL read and write `link`, which must outlive it. */
 BIO *tls_bio_new(struct tls_link *link);
 /*
- * Gathers records until uncork, which sends them; nothing may be kept, and nobody else may be
- * called meanwhile. Full: no further record may be written.
+ * Gathers records until uncork, which sends them; nothing may be kept. Full: no further record may
+ * be written.
  */
 void tls_link_cork(struct tls_link *link);
 bool tls_link_full(const struct tls_link *link);
