@@ -81,7 +81,8 @@ static void relay_done(struct relay *r, int result, void *ud)
 {
     struct ssh_link *l = ud;
     l->relay = NULL;
-    if (result < 0 && !peer_link_session(l->link))
+    /* -EPIPE: ssh does not read any more, and is not to be told. */
+    if (result < 0 && result != -EPIPE)
         fail(l, EXIT_CODE_FAILURE, "the connection was lost");
     else
         finish(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);

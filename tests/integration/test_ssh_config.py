@@ -225,8 +225,8 @@ def test_a_link_to_the_program_is_kept(cli, file, tmp_path):
 
 
 def test_no_name_of_a_host_reaches_a_shell(ssh, tmp_path):
-    for evil in ("adit.x'$(touch hit)'", "adit.$(touch hit)", "adit.x;touch hit", "adit.`touch hit`",
-                 "adit.-oProxyCommand=touch", "adit.a--b--c"):
+    for evil in ("adit.x'$(touch hit)'", "adit.$(touch hit)", "adit.x;touch hit",
+                 "adit.`touch hit`", "adit.-oProxyCommand=touch", "adit.a--b--c"):
         ssh.run("ssh", "-o", "ConnectTimeout=5", evil, "true", code=255, cwd=tmp_path)
     assert list(tmp_path.glob("hit")) == []
 
@@ -259,7 +259,8 @@ def test_each_ssh_is_one_connection(own_workspace):
     ssh = Ssh(own_workspace.owner)
     alias = ssh.alias(own_workspace)
     ssh.run("ssh", alias, "true")
-    assert until(lambda: relayed(own_workspace), "it is on record") == 2  # the account was asked for
+    # The account was asked for.
+    assert until(lambda: relayed(own_workspace), "it is on record") == 2
     for n in (3, 4):
         ssh.run("ssh", alias, "true")
         until(lambda n=n: relayed(own_workspace) == n, "one more")
