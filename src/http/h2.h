@@ -158,6 +158,13 @@ void h2_fail_channel(struct stream *channel, int error);
 struct h2 *h2_of_channel(const struct stream *channel);
 /* Bytes taken for sending on the channel and not yet handed to the carrier. */
 size_t h2_unsent(const struct stream *channel);
+/* For an owner that sends no more but does not end its direction: STREAM_WRITE says, as behind
+ * stream_shutdown(), that all is out. */
+void h2_report_when_sent(struct stream *channel);
+/* The stream's identifier, by which both ends know it; 0: the request has not gone out yet. */
+uint32_t h2_channel_id(const struct stream *channel);
+/* The `ud` of the session's options. */
+void *h2_owner(const struct h2 *session);
 
 /*
  * Graceful end: GOAWAY, no new channels either way, those that are open go on; `ended` (0) comes

@@ -33,7 +33,8 @@ static unsigned possible(const struct h2_channel *ch)
 {
     bool failed = ch->error < 0 || ch->closed;
     bool readable = ch->in.len > 0 || (ch->remote_ended && !ch->end_hidden) || failed;
-    bool writable = failed || (ch->shut ? !unsent(ch) : ch->out.len <= out_limit(ch) / 2);
+    bool writable =
+        failed || (ch->shut || ch->when_sent ? !unsent(ch) : ch->out.len <= out_limit(ch) / 2);
     return (readable ? STREAM_READ : 0) | (writable ? STREAM_WRITE : 0);
 }
 
@@ -503,6 +504,16 @@ struct h2 *h2_of_channel(const struct stream *channel)
 size_t h2_unsent(const struct stream *channel)
 {
     return ((const struct h2_channel *)channel)->out.len;
+}
+
+void h2_report_when_sent(struct stream *channel)
+{
+    channel_of(channel)->when_sent = true;
+}
+
+uint32_t h2_channel_id(const struct stream *channel)
+{
+    return (uint32_t)((const struct h2_channel *)channel)->id;
 }
 
 size_t h2_channel_window(const struct stream *channel)

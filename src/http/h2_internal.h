@@ -33,6 +33,7 @@ struct h2_channel {
     bool waiting;      /* for the peer's SETTINGS; `head_text` holds the request */
     bool remote_ended; /* END_STREAM received */
     bool end_hidden;   /* h2_hide_end() */
+    bool when_sent;    /* h2_report_when_sent() */
     bool shut;         /* stream_shutdown() */
     bool end_sent;     /* END_STREAM is in the output */
     bool closed;       /* nghttp2 has closed the stream, or it never had one */

@@ -331,6 +331,11 @@ struct stream *h2_request(struct h2 *s, const struct h2_head *head, bool end,
     return &ch->s;
 }
 
+void *h2_owner(const struct h2 *s)
+{
+    return s->options.ud;
+}
+
 void h2_get_stats(const struct h2 *s, struct h2_stats *ret)
 {
     *ret = (struct h2_stats){

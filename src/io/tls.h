@@ -54,8 +54,9 @@ struct tls_client_options {
 int tls_context_client(const struct tls_client_options *options, struct tls_context **ret,
                        struct err *err);
 /*
- * Either end of a peer session: TLS 1.3, both sides authenticated by pinned key, ALPN adit/1,
- * AES-128-GCM first where the CPU has AES. The pin of the other side is given per connection.
+ * Either end of a peer session: TLS 1.3, both sides authenticated by pinned key, ALPN adit/1 or
+ * (bulk lanes) adit-lane/1, AES-128-GCM first where the CPU has AES. The pin of the other side is
+ * given per connection; tls_alpn() says what a client has asked for.
  */
 int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, struct err *err);
 /* The pin of the identity that a context from tls_context_peer() shows. */

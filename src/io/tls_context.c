@@ -12,6 +12,7 @@
 #include "io/tls_internal.h"
 
 #define PEER_PROTOCOL "adit/1"
+#define LANE_PROTOCOL "adit-lane/1"
 
 #define SUITES_AES    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"
 #define SUITES_CHACHA "TLS_CHACHA20_POLY1305_SHA256"
@@ -251,7 +252,7 @@ int tls_context_client(const struct tls_client_options *options, struct tls_cont
 
 int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, struct err *err)
 {
-    static const char *const alpn[] = {PEER_PROTOCOL, NULL};
+    static const char *const alpn[] = {PEER_PROTOCOL, LANE_PROTOCOL, NULL};
     SSL_CTX *ctx = base_ctx(TLS_method(), TLS1_3_VERSION);
     _cleanup_(tls_context_unrefp) struct tls_context *c = context_new(TLS_KIND_PEER, ctx);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -261,7 +262,8 @@ int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, st
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(ctx, 0);
     set_alpn(c, alpn);
-    SSL_CTX_set_alpn_protos(ctx, c->alpn, (unsigned)c->alpn_len);
+    /* Whoever begins asks for the first, unless the connection says another one. */
+    SSL_CTX_set_alpn_protos(ctx, c->alpn, c->alpn[0] + 1U);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, c);
     if (SSL_CTX_use_certificate(ctx, id->cert) != 1 || SSL_CTX_use_PrivateKey(ctx, id->key) != 1)
         return tls_err(err, -EINVAL, "cannot use the key");
