@@ -30,6 +30,8 @@ struct tunnel_session {
     void *context;
     struct list requests;  /* not yet answered */
     struct list listeners; /* of listen_server.c */
+    struct list lanes;     /* struct lane_stream */
+    bool may_lane;
 };
 
 /*

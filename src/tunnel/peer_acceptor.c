@@ -306,6 +306,16 @@ bool peer_acceptor_handle(struct peer_acceptor *a, struct channel_request *rq)
     return true;
 }
 
+bool peer_acceptor_pin(const struct peer_acceptor *a, const struct id *peer,
+                       struct tls_pin *ret_pin)
+{
+    char key[ID_TEXT_SIZE];
+    const struct announced *p = map_get(a->announced, id_format(peer, key));
+    if (p)
+        *ret_pin = p->pin;
+    return p != NULL;
+}
+
 /* ---- life ---- */
 
 struct peer_acceptor *peer_acceptor_new(struct loop *loop,

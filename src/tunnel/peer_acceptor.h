@@ -58,6 +58,9 @@ bool peer_acceptor_handle(struct peer_acceptor *a, struct channel_request *rq);
  */
 bool peer_acceptor_expects(struct peer_acceptor *a, const char *name, struct id *ret_peer,
                            struct tls_pin *ret_pin);
+/* The key of an announced peer; false: it is not announced (any more). */
+bool peer_acceptor_pin(const struct peer_acceptor *a, const struct id *peer,
+                       struct tls_pin *ret_pin);
 /*
  * A peer that was expected has shown its key over `tls`, which is taken over: it gets a session,
  * unless it was withdrawn meanwhile.

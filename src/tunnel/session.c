@@ -149,6 +149,7 @@ struct tunnel_session *tunnel_session_new(struct loop *loop, struct stream *carr
         s->options.ping_interval = default_ping_interval;
     list_init(&s->requests);
     list_init(&s->listeners);
+    list_init(&s->lanes);
     const struct h2_options h2 = {.role = options->role,
                                   .limits = options->limits,
                                   .ping_interval = s->options.ping_interval,
@@ -166,6 +167,8 @@ struct tunnel_session *tunnel_session_free(struct tunnel_session *s)
     channel_request_orphan_all(s);
     while (!list_empty(&s->listeners))
         list_remove(s->listeners.next);
+    while (!list_empty(&s->lanes))
+        list_remove(s->lanes.next);
     h2_free(s->h2);
     free(s);
     return NULL;
@@ -189,9 +192,20 @@ struct h2 *tunnel_session_h2(struct tunnel_session *s)
     return s->h2;
 }
 
+struct tunnel_session *tunnel_session_of(const struct stream *channel)
+{
+    struct h2 *h2 = h2_of_channel(channel);
+    return h2 ? h2_owner(h2) : NULL;
+}
+
 struct loop *tunnel_session_loop(struct tunnel_session *s)
 {
     return s->loop;
+}
+
+void tunnel_session_allow_lanes(struct tunnel_session *s)
+{
+    s->may_lane = true;
 }
 
 void tunnel_session_set_context(struct tunnel_session *s, void *context)

@@ -42,6 +42,10 @@ void tunnel_session_set_owner(struct tunnel_session *s, tunnel_requested_fn *req
                               tunnel_ended_fn *ended, void *ud);
 struct h2 *tunnel_session_h2(struct tunnel_session *s);
 struct loop *tunnel_session_loop(struct tunnel_session *s);
+/* The session that an open channel belongs to; NULL once that is over. */
+struct tunnel_session *tunnel_session_of(const struct stream *channel);
+/* Serving end: its channels may move to bulk lanes (lane_stream.h). */
+void tunnel_session_allow_lanes(struct tunnel_session *s);
 /* A pointer of the owner's, for finding its own state in callbacks. */
 void tunnel_session_set_context(struct tunnel_session *s, void *context);
 void *tunnel_session_context(const struct tunnel_session *s);

@@ -25,6 +25,8 @@ struct ws_carrier {
     char *user_agent;
     bool has_pin; /* for a peer: its own is shown, the agent's expected */
     struct tls_pin pin;
+    bool has_lane_key; /* of the session that was opened last */
+    struct lane_key lane_key;
 };
 
 struct attempt {
@@ -92,6 +94,9 @@ static void opened_for_peer(struct attempt *a, struct stream *s, const struct cl
     struct tls_pin pin;
     char text[PIN_TEXT_SIZE];
     struct span field = headers_get(&answer->headers, "Adit-Agent-Pin");
+    struct ws_carrier *c = a->carrier;
+    c->has_lane_key =
+        lane_key_parse(headers_get(&answer->headers, "Adit-Lane-Key"), &c->lane_key) == 0;
     if (str_copy_span(text, sizeof(text), field) && pin_parse(text, &pin) == 0) {
         finish(a, CARRIER_OPENED, s, &pin, NULL);
         return;
@@ -217,6 +222,13 @@ int ws_carrier_for_peer(const struct ws_carrier_options *options, const struct i
     return 0;
 }
 
+bool ws_carrier_lane_key(const struct ws_carrier *c, struct lane_key *ret)
+{
+    if (c->has_lane_key)
+        *ret = c->lane_key;
+    return c->has_lane_key;
+}
+
 struct carrier_opener ws_carrier_opener(struct ws_carrier *c)
 {
     return (struct carrier_opener){.start = attempt_start, .cancel = attempt_cancel, .ud = c};
@@ -230,6 +242,7 @@ struct ws_carrier *ws_carrier_free(struct ws_carrier *c)
     secret_free(c->token);
     tls_context_unref(c->tls);
     free(c->user_agent);
+    explicit_bzero(&c->lane_key, sizeof(c->lane_key));
     free(c);
     return NULL;
 }

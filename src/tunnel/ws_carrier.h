@@ -7,6 +7,7 @@
 #include "io/tls.h"
 #include "model/id.h"
 #include "tunnel/carrier.h"
+#include "tunnel/lane_ticket.h"
 
 struct ws_carrier;
 
@@ -23,6 +24,11 @@ int ws_carrier_for_agent(const struct ws_carrier_options *options, struct ws_car
 /* For a CLI: /api/v1/agents/{id}/relay, showing `pin`; its answer carries the agent's pin. */
 int ws_carrier_for_peer(const struct ws_carrier_options *options, const struct id *agent,
                         const struct tls_pin *pin, struct ws_carrier **ret, struct err *err);
+/*
+ * For a CLI: the key for lanes beside the session over the carrier that was opened last. False:
+ * the server gave none.
+ */
+bool ws_carrier_lane_key(const struct ws_carrier *c, struct lane_key *ret);
 /* Valid as long as the ws_carrier. */
 struct carrier_opener ws_carrier_opener(struct ws_carrier *c);
 /* Returns NULL; accepts NULL. Attempts under way must have been cancelled. */
