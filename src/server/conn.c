@@ -1,30 +1,40 @@
+/*
+ * Where the server speaks https, the first byte of a connection decides: 0x16 begins a TLS
+ * handshake (RFC 8446 section 5.1), anything else is plain HTTP, in which a bulk lane is served
+ * and nothing else. A lane carries TLS of its two ends, which is not to be wrapped once more.
+ */
 #include "server/conn.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/exchange.h"
 #include "http/server_conn.h"
+#include "io/fd_stream.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/stream.h"
 #include "io/tls.h"
 #include "server/client_ip.h"
 #include "server/instance.h"
+#include "server/lane_set.h"
 #include "web/answer.h"
 #include "web/web.h"
 
-enum { METRICS_MAX_LEN = 1 << 20 };
+enum { METRICS_MAX_LEN = 1 << 20, TLS_HANDSHAKE_BYTE = 0x16 };
 
 struct conn {
     struct list link;
     struct server_worker *w; /* NULL while it moves */
     struct addr peer;
+    struct stream *first;     /* the socket, until its first byte has come */
     struct stream *handshake; /* TLS, until it is done */
-    struct timer timer;       /* bounds the handshake */
+    struct timer timer;       /* bounds both */
+    bool lanes_only;          /* plain HTTP where https is spoken */
     struct server_conn *http; /* afterwards */
     /* of a move */
     struct server_worker *to;
@@ -37,6 +47,7 @@ static void conn_free(struct conn *c, struct server *server)
 {
     quota_give(server->quota, &c->peer);
     timer_cancel(&c->timer);
+    stream_free(c->first);
     stream_free(c->handshake);
     server_conn_free(c->http);
     list_remove(&c->link);
@@ -101,6 +112,15 @@ static void on_request(struct exchange *x, void *ud)
     struct server_worker *w = c->w;
 
     x->ud = c;
+    if (lane_is_asked_for(x)) {
+        lane_take(w, x);
+        return;
+    }
+    if (c->lanes_only) {
+        headers_set(&x->response, "Connection", "close");
+        answer_text(x, 400, "text/plain; charset=utf-8", SPAN("This port speaks https.\n"));
+        return;
+    }
     /* A host under the wildcard is an app's and never sees the dashboard or the API. */
     if (proxy_handle(w->proxy, x))
         return;
@@ -174,10 +194,54 @@ static struct tls_context *current_tls(struct server *s)
     return tls;
 }
 
+static bool speaks_tls(struct server *s)
+{
+    bool tls;
+
+    pthread_mutex_lock(&s->tls_lock);
+    tls = s->tls != NULL;
+    pthread_mutex_unlock(&s->tls_lock);
+    return tls;
+}
+
+static void start_tls(struct conn *c, struct stream *s)
+{
+    struct tls_context *tls = current_tls(c->w->server);
+
+    c->handshake = tls_start(
+        tls, s, &(struct tls_start_options){.server = true, .done = on_handshake, .ud = c});
+    tls_context_unref(tls);
+}
+
+static void on_first_byte(struct stream *s, unsigned events, void *ud)
+{
+    struct conn *c = ud;
+    unsigned char byte;
+    ssize_t n = recv(stream_fd(s), &byte, 1, MSG_PEEK);
+
+    (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        METRIC_ADD(&c->w->metrics, tls_failed, 1);
+        conn_free(c, c->w->server);
+        return;
+    }
+    c->first = NULL;
+    stream_want(s, 0);
+    stream_set_ready(s, NULL, NULL);
+    if (byte == TLS_HANDSHAKE_BYTE) {
+        start_tls(c, s);
+        return;
+    }
+    timer_cancel(&c->timer);
+    c->lanes_only = true;
+    start_http(c, s, false);
+}
+
 void conn_accepted(struct listener *l, struct stream *s, const struct addr *peer, void *ud)
 {
     struct server_worker *w = ud;
-    struct tls_context *tls;
     struct conn *c;
 
     (void)l;
@@ -191,15 +255,14 @@ void conn_accepted(struct listener *l, struct stream *s, const struct addr *peer
     c->peer = *peer;
     list_append(&w->conns, &c->link);
     timer_init(&c->timer, w->loop, on_handshake_timeout, c);
-    tls = current_tls(w->server);
-    if (!tls) {
+    if (!speaks_tls(w->server)) {
         start_http(c, s, false);
         return;
     }
     timer_start(&c->timer, w->server->config->header_timeout);
-    c->handshake = tls_start(
-        tls, s, &(struct tls_start_options){.server = true, .done = on_handshake, .ud = c});
-    tls_context_unref(tls);
+    c->first = s;
+    stream_set_ready(s, on_first_byte, c);
+    stream_want(s, STREAM_READ);
 }
 
 /* ---- moving ---- */

@@ -44,12 +44,14 @@ struct server_worker {
     struct list conns;           /* struct conn: HTTP connections */
     struct map *agents;          /* link id: struct agent_conn */
     struct list relays;          /* struct relay_session */
+    struct map *lane_sets;       /* name of its key: struct lane_set */
     struct peer_people *people;
     struct record_budget *records;
     unsigned requests;   /* of agent_request.c, asked for here and not answered */
     struct timer tick;   /* every second */
     usec_t seen_at;      /* monotonic: when presence was last refreshed */
     uint64_t bytes_done; /* of relays that have ended */
+    uint64_t lane_bytes_done;
     bool draining;
     bool closed;
     struct worker_metrics metrics;
@@ -79,6 +81,7 @@ struct server {
     struct tls_context *tls; /* NULL: plain HTTP */
 
     atomic_uint_fast64_t withdrawals;
+    atomic_uint lanes; /* of all workers, the waiting ones too */
     struct server_worker *workers;
     unsigned n_workers;
 };

@@ -14,6 +14,10 @@ struct worker_metrics {
     atomic_uint_fast64_t relays_failed;
     atomic_uint_fast64_t relays;        /* now */
     atomic_uint_fast64_t relayed_bytes; /* both directions; at most a second old */
+    atomic_uint_fast64_t lanes_opened;
+    atomic_uint_fast64_t lanes_refused;
+    atomic_uint_fast64_t lanes;      /* now */
+    atomic_uint_fast64_t lane_bytes; /* as relayed_bytes */
     atomic_uint_fast64_t agents_refused;
     atomic_uint_fast64_t agents_replaced;
 };

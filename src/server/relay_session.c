@@ -30,6 +30,7 @@
 #include "server/agent_records.h"
 #include "server/conn.h"
 #include "server/instance.h"
+#include "server/lane_set.h"
 #include "store/template.h"
 #include "tunnel/server_link.h"
 #include "tunnel/ws_carrier.h"
@@ -72,6 +73,7 @@ struct relay_session {
     struct channel_open *open;
     struct stream *channel; /* in UPGRADE */
     struct relay *relay;
+    struct lane_set *lanes;      /* from UPGRADE on */
     struct tunnel_call *regrant; /* under way */
 };
 
@@ -95,8 +97,9 @@ static void record(struct relay_session *s, enum audit_action action, const char
     str_copy(e.result, sizeof(e.result), result);
     str_copy(e.ip, sizeof(e.ip), s->ip);
     if (s->relay) {
-        e.bytes_in = relay_bytes_b_to_a(s->relay);
-        e.bytes_out = relay_bytes_a_to_b(s->relay);
+        lane_set_bytes(s->lanes, &e.bytes_in, &e.bytes_out);
+        e.bytes_in += relay_bytes_b_to_a(s->relay);
+        e.bytes_out += relay_bytes_a_to_b(s->relay);
     }
     if (action == AUDIT_PEER_CLOSE)
         e.duration = clock_realtime() - s->opened_at;
@@ -122,6 +125,7 @@ static void let_go(struct relay_session *s)
         s->open = channel_open_cancel(s->open);
     s->channel = stream_free(s->channel);
     s->regrant = tunnel_call_cancel(s->regrant);
+    s->lanes = lane_set_free(s->lanes);
     if (a)
         server_link_withdraw_peer(agent_conn_link(a), &s->peer_id);
 }
@@ -129,6 +133,10 @@ static void let_go(struct relay_session *s)
 /* In RELAY: what there is to record is recorded, and the session is gone. */
 static void close_relay(struct relay_session *s, const char *result)
 {
+    uint64_t to_agent, to_client;
+
+    lane_set_bytes(s->lanes, &to_agent, &to_client);
+    s->w->lane_bytes_done += to_agent + to_client;
     s->w->bytes_done += relay_bytes_a_to_b(s->relay) + relay_bytes_b_to_a(s->relay);
     atomic_fetch_sub_explicit(&s->w->metrics.relays, 1, memory_order_relaxed);
     record(s, AUDIT_PEER_CLOSE, result);
@@ -209,7 +217,7 @@ static void on_opened(struct stream *channel, enum dial_result result, const cha
 {
     struct relay_session *s = ud;
     struct agent_conn *a = agent_conn_find(s->w, s->link_id);
-    char pin[PIN_TEXT_SIZE];
+    char pin[PIN_TEXT_SIZE], lane_key[LANE_KEY_TEXT_SIZE];
 
     s->open = NULL;
     s->channel = channel;
@@ -226,6 +234,9 @@ static void on_opened(struct stream *channel, enum dial_result result, const cha
         return;
     }
     headers_set(&s->x->response, "Adit-Agent-Pin", pin_format(agent_conn_pin(a), pin));
+    s->lanes = lane_set_new(s->w, &s->who.user_id, &s->agent_id);
+    headers_set(&s->x->response, "Adit-Lane-Key",
+                lane_key_format(lane_set_key(s->lanes), lane_key));
     set_state(s, SESSION_UPGRADE);
     if (ws_handshake_accept(s->x, NULL, on_upgraded, s) < 0) {
         set_state(s, SESSION_OPEN);
@@ -445,15 +456,21 @@ void relay_sessions_tick(struct server_worker *w)
 {
     struct relay_session *s, *next;
     usec_t now = clock_realtime();
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, lane_bytes = 0;
 
     list_for_each_safe (s, next, &w->relays, link) {
-        if (s->relay)
+        if (s->relay) {
+            uint64_t to_agent, to_client;
+            lane_set_bytes(s->lanes, &to_agent, &to_client);
             bytes += relay_bytes_a_to_b(s->relay) + relay_bytes_b_to_a(s->relay);
+            lane_bytes += to_agent + to_client;
+        }
         if (s->expires_at > 0 && now >= s->expires_at)
             end(s, "expired", "The right to this session has run out.");
     }
     atomic_store_explicit(&w->metrics.relayed_bytes, w->bytes_done + bytes, memory_order_relaxed);
+    atomic_store_explicit(&w->metrics.lane_bytes, w->lane_bytes_done + lane_bytes,
+                          memory_order_relaxed);
 }
 
 void relay_sessions_close(struct server_worker *w)

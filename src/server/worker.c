@@ -274,6 +274,7 @@ static void on_started(struct loop *loop, void *ud)
     list_init(&w->conns);
     list_init(&w->relays);
     w->agents = map_new();
+    w->lane_sets = map_new();
     w->people = peer_people_new();
     w->records = record_budget_new();
     w->web = web_new(&(struct web_options){.loop = loop,
@@ -369,6 +370,7 @@ void server_worker_stop(struct server_worker *w)
 {
     w->thread = worker_stop(w->thread, on_stopping, w);
     w->agents = map_free(w->agents);
+    w->lane_sets = map_free(w->lane_sets);
     w->people = peer_people_free(w->people);
     w->records = record_budget_free(w->records);
     free(w->listeners);
