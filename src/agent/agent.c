@@ -20,6 +20,8 @@
 #include "io/signal.h"
 #include "io/tls.h"
 #include "tunnel/agent_link.h"
+#include "tunnel/direct_acceptor.h"
+#include "tunnel/lane_server.h"
 #include "tunnel/peer_acceptor.h"
 #include "tunnel/ws_carrier.h"
 
@@ -32,6 +34,7 @@ struct agent_process {
     struct agent_link *link;
     struct ssh_host *ssh;
     struct peers *peers;
+    struct lane_server *lanes;
     struct direct_listener *port; /* NULL: none */
     struct records *records;
     struct server_api *api;
@@ -98,6 +101,8 @@ static int open_port(struct agent_process *a, const struct agent_config *config,
         log_warn("no direct connections", LOG_STR("reason", err->text));
     else
         log_info("taking direct connections", LOG_INT("port", direct_listener_port(a->port)));
+    if (a->port)
+        direct_acceptor_add(direct_listener_acceptor(a->port), lane_server_protocol(a->lanes));
     peers_open_port(a->peers, a->port);
     return 0;
 }
@@ -123,6 +128,9 @@ static int start(struct agent_process *a, const struct agent_config *config, str
     a->peers = peers_new(a->loop, a->peer_tls, a->ssh);
     a->records = records_new(a->loop);
     peers_report_to(a->peers, a->records);
+    const struct lane_server_options lanes = {.tls = a->peer_tls, .server_url = config->server_url};
+    a->lanes = lane_server_new(a->loop, &lanes);
+    peers_allow_lanes(a->peers, a->lanes);
     r = open_port(a, config, err);
     if (r < 0)
         return r;
@@ -144,6 +152,7 @@ static void stop(struct agent_process *a)
         signal_watch_free(a->signals[i]);
     direct_listener_free(a->port);
     peers_free(a->peers);
+    lane_server_free(a->lanes);
     ssh_host_free(a->ssh);
     server_api_free(a->api);
     records_free(a->records);

@@ -17,6 +17,7 @@
 #include "io/addr.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "tunnel/lane_server.h"
 #include "tunnel/listen_server.h"
 #include "tunnel/peer_acceptor.h"
 
@@ -28,6 +29,7 @@ struct peers {
     struct ssh_host *ssh;
     struct records *records;      /* NULL: nothing is reported */
     struct direct_listener *port; /* NULL: nobody comes directly */
+    struct lane_server *lanes;    /* NULL: there are none */
     struct list sessions;
     size_t n_sessions;
 };
@@ -123,7 +125,17 @@ static void answer_session(const struct peer_session *s, struct channel_request 
     channel_answer(rq, 200, json);
 }
 
-/* Plain requests of a peer: how it is connected, and what an SSH client has to know. */
+static void answer_lanes(struct peer_session *s, struct channel_request *rq)
+{
+    struct tls_pin pin;
+    if (peer_acceptor_pin(s->peers->acceptor, &s->peer, &pin))
+        lane_server_answer(s->peers->lanes, rq, &s->peer, &pin);
+    else
+        channel_answer(rq, 403, NULL);
+}
+
+/* Plain requests of a peer: how it is connected, lanes for its channels, and what an SSH client has
+ * to know. */
 static void answer_request(struct peer_session *s, struct channel_request *rq)
 {
     const struct channel_request_info *info = channel_request_info(rq);
@@ -131,6 +143,8 @@ static void answer_request(struct peer_session *s, struct channel_request *rq)
         answer_session(s, rq);
     else if (str_eq(info->path, "/candidates") && s->peers->port && s->grant.direct)
         direct_listener_answer(s->peers->port, rq);
+    else if (str_eq(info->path, "/lanes") && s->peers->lanes)
+        answer_lanes(s, rq);
     else if (!s->peers->ssh || !str_eq(info->path, "/ssh"))
         channel_answer(rq, 404, NULL);
     else if (!s->grant.ssh)
@@ -207,6 +221,8 @@ static void peer_connected(struct tunnel_session *session, const struct id *peer
     str_copy(s->reporter.user, sizeof(s->reporter.user), grant.user);
     tunnel_session_set_context(session, p->records ? &s->reporter : NULL);
     tunnel_session_set_owner(session, channel_requested, session_ended, s);
+    if (p->lanes)
+        tunnel_session_allow_lanes(session);
     log_info("peer connected", LOG_STR("user", grant.user),
              LOG_STR("path", from ? "direct" : "relay"));
 }
@@ -304,6 +320,11 @@ void peers_report_to(struct peers *p, struct records *records)
 void peers_open_port(struct peers *p, struct direct_listener *port)
 {
     p->port = port;
+}
+
+void peers_allow_lanes(struct peers *p, struct lane_server *lanes)
+{
+    p->lanes = lanes;
 }
 
 struct peer_acceptor *peers_acceptor(struct peers *p)

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 struct direct_listener;
+struct lane_server;
 struct loop;
 struct peer_acceptor;
 struct peers;
@@ -21,6 +22,8 @@ struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_h
 void peers_report_to(struct peers *p, struct records *records);
 /* Where peers may come directly; borrowed. NULL, or before this call: nowhere. */
 void peers_open_port(struct peers *p, struct direct_listener *port);
+/* Who makes bulk lanes for peers' channels; borrowed. NULL, or before this call: nobody. */
+void peers_allow_lanes(struct peers *p, struct lane_server *lanes);
 /* What announcements and peer channels of the server's session go to. */
 struct peer_acceptor *peers_acceptor(struct peers *p);
 /* Sessions that are open. */

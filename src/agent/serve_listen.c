@@ -14,6 +14,7 @@
 #include "io/addr.h"
 #include "io/listener.h"
 #include "io/relay.h"
+#include "tunnel/lane_stream.h"
 #include "tunnel/listen_server.h"
 
 enum { FAMILIES = 2, ANY_PORT_TRIES = 16 };
@@ -73,7 +74,7 @@ static void connection_taken(struct listen_server *l, struct stream *connection,
     served_opened(&j->served);
     list_append(c->list, &j->served.link);
     const struct relay_options options = {.done = joined_done, .ud = j};
-    j->relay = relay_new(channel, connection, &options);
+    j->relay = relay_new(lane_stream_wrap(channel), connection, &options);
 }
 
 static void listen_channel_free(struct served *s)

@@ -14,6 +14,7 @@
 #include "io/stream.h"
 #include "io/timer.h"
 #include "io/tls.h"
+#include "tunnel/lane_stream.h"
 
 struct stream_channel {
     struct served served;
@@ -96,7 +97,7 @@ static void start_relay(struct stream_channel *c, struct stream *target)
     const struct relay_options options = {
         .half_closed_limit = half_closed_limit, .done = relay_done, .ud = c};
     served_opened(&c->served);
-    c->relay = relay_new(channel_accept(steal(&c->rq)), target, &options);
+    c->relay = relay_new(lane_stream_wrap(channel_accept(steal(&c->rq))), target, &options);
 }
 
 static void handshake_done(struct stream *tls, int result, const struct err *err, void *ud)

@@ -203,6 +203,11 @@ struct carrier_opener agent_carrier_opener(struct agent_carrier *a)
     return (struct carrier_opener){.start = start, .cancel = cancel, .ud = a};
 }
 
+bool agent_carrier_lane_key(const struct agent_carrier *a, struct lane_key *ret)
+{
+    return a->carrier && ws_carrier_lane_key(a->carrier, ret);
+}
+
 int agent_carrier_exit_code(const struct agent_carrier *a, const char **ret_hint)
 {
     *ret_hint = a->hint;

@@ -7,6 +7,7 @@
 #include "cli/api_client.h"
 #include "model/id.h"
 #include "tunnel/carrier.h"
+#include "tunnel/lane_ticket.h"
 
 struct agent_carrier;
 
@@ -15,6 +16,8 @@ struct agent_carrier *agent_carrier_new(struct api_client *api, const struct wor
                                         const struct tls_pin *pin);
 /* Valid as long as the agent_carrier. One attempt at a time. */
 struct carrier_opener agent_carrier_opener(struct agent_carrier *a);
+/* As ws_carrier_lane_key(). */
+bool agent_carrier_lane_key(const struct agent_carrier *a, struct lane_key *ret);
 /* After CARRIER_DENIED: the exit code that fits, and a hint (owned by `a`) or NULL. */
 int agent_carrier_exit_code(const struct agent_carrier *a, const char **ret_hint);
 /* Attempts under way must have been cancelled. Returns NULL; accepts NULL. */

@@ -133,11 +133,14 @@ static void put_forward(struct forward_display *d, size_t index, size_t name, si
     struct forward_stats stats;
     struct rate *rate = &d->rates[index];
     char line[FORWARD_TEXT_SIZE], text[LINE_TEXT_MAX], in[2 * TEXT_SIZE], out[2 * TEXT_SIZE];
+    char lanes[32] = "";
     forwarder_stats(d->forwarder, index, &stats);
     update_rate(rate, &stats, (double)(loop_now(d->loop) - d->drawn_at) / USEC_PER_SEC);
     forward_text_line(&d->set->items[index], forwarder_address(d->forwarder, index), line);
-    snprintf(text, sizeof(text), "%-*.*s  %zu open/%llu  in %s  out %s", (int)name, (int)name, line,
-             stats.open, (unsigned long long)stats.total,
+    if (stats.lanes > 0)
+        snprintf(lanes, sizeof(lanes), "  %zu lane%s", stats.lanes, stats.lanes > 1 ? "s" : "");
+    snprintf(text, sizeof(text), "%-*.*s  %zu open/%llu%s  in %s  out %s", (int)name, (int)name,
+             line, stats.open, (unsigned long long)stats.total, lanes,
              amount(stats.received, rate->received_per_sec, in),
              amount(stats.sent, rate->sent_per_sec, out));
     put_line(d, text, width);
@@ -226,6 +229,7 @@ static enum importance importance_of(const struct forward_event *event)
     switch (event->kind) {
     case FORWARD_OPENED:
     case FORWARD_ACCEPTED:
+    case FORWARD_LANE:
     case FORWARD_CLOSED:
         return NORMAL;
     default:
@@ -240,7 +244,8 @@ void forward_display_event(struct forward_display *d, const struct forward_event
         print_event(d, forward_text_event_json(event, clock_realtime()));
         return;
     }
-    bool connection = event->kind == FORWARD_ACCEPTED || event->kind == FORWARD_CLOSED;
+    bool connection = event->kind == FORWARD_ACCEPTED || event->kind == FORWARD_LANE ||
+                      event->kind == FORWARD_CLOSED;
     if (connection && !d->options.verbose)
         return;
     if (event->kind == FORWARD_AWAY && !d->options.verbose)

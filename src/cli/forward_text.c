@@ -79,6 +79,7 @@ static const char *const event_names[] = {
     [FORWARD_AWAY] = "listener_away",
     [FORWARD_FAILED] = "listener_failed",
     [FORWARD_ACCEPTED] = "connection_opened",
+    [FORWARD_LANE] = "lane",
     [FORWARD_CLOSED] = "connection_closed",
     [FORWARD_REFUSED] = "connection_refused",
     [FORWARD_UNREACHED] = "connection_failed",
@@ -182,6 +183,10 @@ char *forward_text_event_line(const struct forward_event *e, char dst[static EVE
         snprintf(dst, EVENT_TEXT_SIZE, "connection %llu from %s to %s",
                  (unsigned long long)e->connection, *e->peer ? e->peer : "a local program",
                  e->target);
+        break;
+    case FORWARD_LANE:
+        snprintf(dst, EVENT_TEXT_SIZE, "connection %llu to %s goes on in a lane of its own",
+                 (unsigned long long)e->connection, e->target);
         break;
     case FORWARD_REFUSED:
         snprintf(dst, EVENT_TEXT_SIZE, "%s: refused %s%s%s: %s",

@@ -22,6 +22,7 @@
 #include "io/signal.h"
 #include "io/timer.h"
 #include "io/tls.h"
+#include "tunnel/lane_client.h"
 #include "tunnel/listen_client.h"
 #include "tunnel/peer_link.h"
 
@@ -42,6 +43,7 @@ struct port_forward {
     struct tls_context *peer_tls;
     struct agent_carrier *carrier;
     struct peer_link *link;
+    struct lane_client *lanes;
     struct timer retry, wait, round_trip;
     struct signal_watch *signals[4];
     char workspace[WORKSPACE_REF_SIZE];
@@ -92,6 +94,30 @@ static struct listen_client *listen_there(const struct listen_client_options *op
 static void unlisten_there(struct listen_client *l, void *ud)
 {
     listen_client_free(l);
+}
+
+/* ---- lanes of heavy channels ---- */
+
+static struct stream *watch_channel(struct stream *channel, forward_lane_fn *moved, void *moved_ud,
+                                    void *ud)
+{
+    struct port_forward *p = ud;
+    return lane_client_wrap(p->lanes, channel, moved, moved_ud);
+}
+
+static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, void *ud)
+{
+    struct port_forward *p = ud;
+    struct peer_path path;
+    ret->pin = *peer_link_agent_pin(p->link);
+    if (session != peer_link_session(p->link)) {
+        peer_link_path(p->link, &path);
+        ret->direct = path.kind == PEER_PATH_DIRECT;
+        ret->addr = path.addr;
+        return ret->direct;
+    }
+    ret->server_url = p->api.url;
+    return agent_carrier_lane_key(p->carrier, &ret->key);
 }
 
 static void check_ready(struct port_forward *p)
@@ -209,6 +235,8 @@ static int start_link(struct port_forward *p)
         forward_display_error(p->display, err.text, NULL);
         return EXIT_CODE_FAILURE;
     }
+    const struct lane_client_options lanes = {.tls = p->peer_tls, .way = find_lane_way, .ud = p};
+    p->lanes = lane_client_new(p->loop, &lanes);
     p->carrier = agent_carrier_new(&p->api, &p->options->workspace, &pin);
     struct peer_link_options options = {
         .opener = agent_carrier_opener(p->carrier),
@@ -298,6 +326,7 @@ static int open_forwards(struct port_forward *p)
                      .cancel = cancel_open,
                      .listen = listen_there,
                      .unlisten = unlisten_there,
+                     .lane = watch_channel,
                      .ud = p},
         .event = on_forward_event,
         .ud = p,
@@ -328,6 +357,7 @@ static void close_all(struct port_forward *p)
     timer_cancel(&p->round_trip);
     forward_display_free(p->display);
     forwarder_free(p->forwarder);
+    lane_client_free(p->lanes);
     peer_link_free(p->link);
     /* What the link still has to close goes at the end of a turn. */
     loop_turn(p->loop, false);

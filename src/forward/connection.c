@@ -19,6 +19,15 @@
 
 enum { CONNECTIONS_MAX = 8192 };
 
+static void on_lane(void *ud);
+
+/* The channel, or what moves it when it carries much. */
+static struct stream *watched(struct connection *c, struct stream *channel)
+{
+    const struct forward_channels *channels = &c->item->forwarder->options.channels;
+    return channels->lane ? channels->lane(channel, on_lane, c, channels->ud) : channel;
+}
+
 struct connection *connection_new(struct forward_item *item, struct stream *client,
                                   const char *peer, bool client_is_far)
 {
@@ -38,7 +47,7 @@ struct connection *connection_new(struct forward_item *item, struct stream *clie
     c->number = ++f->last_connection;
     c->since = loop_now(f->loop);
     str_copy(c->peer, sizeof(c->peer), peer);
-    c->client = client;
+    c->client = client_is_far ? watched(c, client) : client;
     c->client_is_far = client_is_far;
     c->client_fd = client_is_far ? -1 : stream_fd(client);
     list_append(&item->connections, &c->link);
@@ -67,6 +76,13 @@ static struct forward_event event_of(const struct connection *c, enum forward_ev
 {
     return (struct forward_event){
         .kind = kind, .connection = c->number, .peer = c->peer, .target = c->target};
+}
+
+static void on_lane(void *ud)
+{
+    struct connection *c = ud;
+    c->in_lane = true;
+    forward_item_event(c->item, event_of(c, FORWARD_LANE));
 }
 
 void connection_announce(struct connection *c, const char *target)
@@ -137,7 +153,7 @@ void connection_relay(struct connection *c, struct stream *client, struct stream
     struct relay_options options = {.done = on_relay_done, .ud = c};
     /* `a` is always the end on this machine, so that the counts mean the same for -L and -R. */
     c->relay = c->client_is_far ? relay_new(reached, client, &options)
-                                : relay_new(client, reached, &options);
+                                : relay_new(client, watched(c, reached), &options);
 }
 
 /* A refusal should look like one: "connection reset", not an empty answer. */

@@ -25,6 +25,7 @@ struct connection {
     char target[TARGET_TEXT_SIZE];
     struct stream *client; /* accepted; NULL while the relay or the front has it */
     bool client_is_far;    /* -R: the client is in the workspace */
+    bool in_lane;          /* its channel has moved to a lane */
     int client_fd;         /* of the accepted socket, or -1 */
     struct reach reach;
     struct proxy_front *front; /* SOCKS or HTTP, until the target is reached */

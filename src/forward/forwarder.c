@@ -180,6 +180,7 @@ void forwarder_stats(const struct forwarder *f, size_t index, struct forward_sta
     list_for_each (c, &item->connections, link) {
         uint64_t received, sent;
         connection_bytes(c, &received, &sent);
+        ret->lanes += c->in_lane;
         ret->received += received;
         ret->sent += sent;
     }

@@ -25,6 +25,10 @@ struct forwarder;
 struct listen_client;
 struct listen_client_options;
 struct loop;
+struct stream;
+
+/* A channel has moved to a bulk lane. */
+typedef void forward_lane_fn(void *ud);
 
 /* The way to the workspace: a peer link, or what a test puts in its place. */
 struct forward_channels {
@@ -35,6 +39,13 @@ struct forward_channels {
     /* As listen_client_new() on the present session; NULL while there is none. */
     struct listen_client *(*listen)(const struct listen_client_options *options, void *ud);
     void (*unlisten)(struct listen_client *l, void *ud);
+    /*
+     * Takes over a channel that nobody has used yet and gives a stream in its place that moves to
+     * a lane when much data passes. `moved` comes before the stream is freed, if at all. NULL:
+     * channels stay what they are.
+     */
+    struct stream *(*lane)(struct stream *channel, forward_lane_fn *moved, void *moved_ud,
+                           void *ud);
     void *ud;
 };
 
@@ -44,6 +55,7 @@ enum forward_event_kind {
     FORWARD_FAILED,    /* -R: it cannot listen; `result` and `text` say why. Tried again if
                           `retrying` */
     FORWARD_ACCEPTED,  /* a connection (for UDP a flow) came: `connection`, `peer`, `target` */
+    FORWARD_LANE,      /* it goes on in a lane of its own: `connection`, `peer`, `target` */
     FORWARD_CLOSED,    /* it ended: bytes and duration; `result` if not in order */
     FORWARD_REFUSED,   /* it was turned away: another user's, or too many; `user`, `text` */
     FORWARD_UNREACHED, /* its target could not be reached; `result`, `text` */
@@ -102,6 +114,7 @@ void forwarder_session_down(struct forwarder *f, const char *reason);
 
 struct forward_stats {
     size_t open;       /* connections or UDP flows */
+    size_t lanes;      /* of them, in a lane of their own */
     uint64_t total;    /* ever carried */
     uint64_t refused;  /* turned away, or without a target */
     uint64_t received; /* bytes from the workspace, open connections included */

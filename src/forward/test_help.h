@@ -150,7 +150,7 @@ static inline void fake_unlisten(struct listen_client *l, void *ud)
 /* "opened 127.0.0.1:8080", "refused nobody", ...: one line an event. */
 static inline void scene_event(const struct forward_event *e, void *ud)
 {
-    static const char *const names[] = {"opened", "away",    "failed",    "accepted",
+    static const char *const names[] = {"opened", "away",    "failed",    "accepted", "lane",
                                         "closed", "refused", "unreached", "warning"};
     struct scene *s = ud;
     assert_true(s->n_events < EVENTS_MAX);
