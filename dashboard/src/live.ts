@@ -9,7 +9,7 @@ import type { Workspace } from "./types";
 
 export type LiveState = "connecting" | "open" | "lost";
 
-const BUSY_STATUS = [404, 429, 503];
+const BUSY_STATUS = [429, 503];
 const SILENCE_MS = 40_000; // keep-alives come every 15 s
 const ASK_EVERY_MS = 10_000;
 
@@ -21,6 +21,7 @@ let state: LiveState = "connecting";
 let watched: string | null = null; // "OWNER/NAME"
 let everybodys = false;
 let running: AbortController | null = null;
+let wake: (() => void) | null = null; // while topics are asked for one by one
 
 function setState(next: LiveState) {
     if (state === next)
@@ -127,15 +128,21 @@ function pause(ms: number, control: AbortController): Promise<void> {
             clearTimeout(timer);
             done();
         };
+        wake = now;
         control.signal.addEventListener("abort", now, { once: true });
         window.addEventListener("online", now, { once: true });
     });
 }
 
 async function attempt(control: AbortController): Promise<"ended" | "refused" | "lost"> {
-    const query = watched ? `?workspace=${encodeURIComponent(watched)}` : "";
+    const ref = watched;
+    const query = new URLSearchParams();
+    if (ref)
+        query.set("workspace", ref);
+    if (everybodys)
+        query.set("all", "true");
     try {
-        const answer = await fetch(`/api/v1/events${query}`, {
+        const answer = await fetch(`/api/v1/events?${query}`, {
             signal: control.signal, credentials: "same-origin", cache: "no-store",
             headers: { Accept: "text/event-stream" },
         });
@@ -148,7 +155,9 @@ async function attempt(control: AbortController): Promise<"ended" | "refused" | 
             await readStream(answer, control);
             return "ended";
         }
-        if (!BUSY_STATUS.includes(answer.status))
+        if (answer.status === 404 && ref)
+            put(`workspace ${ref} `, { deleted: true });
+        else if (!BUSY_STATUS.includes(answer.status))
             return "lost";
         await ask();
         setState("open");
@@ -179,6 +188,11 @@ function restart() {
         return;
     running = new AbortController();
     void run(running);
+}
+
+// After a change of one's own: shows it at once where no stream tells of it.
+export function refreshLive(): void {
+    wake?.();
 }
 
 export function startLive(all: boolean): void {

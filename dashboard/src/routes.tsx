@@ -1,17 +1,14 @@
 // Which page is at which path. The server shows the dashboard at these (src/web/site.c).
+import { WorkspacePage } from "./pages/workspace";
 import { WorkspacesPage } from "./pages/workspaces";
-import { Link, Title, type Route } from "./router";
+import type { Route } from "./router";
+import { NotThere } from "./ui/not_there";
 
 export const routes: Route[] = [
     { path: "/", page: WorkspacesPage },
+    { path: "/workspaces/:owner/:name", page: WorkspacePage },
 ];
 
 export function NotFound() {
-    return (
-        <>
-            <Title text="Not found" />
-            <p>There is nothing here, or you may not see it.</p>
-            <p><Link href="/">To the workspaces</Link></p>
-        </>
-    );
+    return <NotThere what="This page" />;
 }

@@ -79,7 +79,7 @@ type IconButtonProps = JSX.IntrinsicElements["button"] & { icon: IconName; label
 export function IconButton({ icon, label, ...rest }: IconButtonProps) {
     return (
         <button type="button" {...rest} class={`icon-button ${rest.class ?? ""}`} aria-label={label}
-            title={label}>
+            title={rest.title ?? label}>
             <Icon name={icon} />
         </button>
     );

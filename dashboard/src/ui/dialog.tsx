@@ -1,6 +1,7 @@
-// Dialogs are the browser's own: it keeps the focus inside and gives it back afterwards.
+// Dialogs are the browser's own, which keeps the focus inside; afterwards it goes back to where it
+// was.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { ApiError, OfflineError } from "../api";
 import { Button, Problem } from "./basics";
@@ -15,10 +16,19 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
     const ref = useRef<HTMLDialogElement>(null);
     const id = useId();
-    useEffect(() => {
+    useLayoutEffect(() => {
         const dialog = ref.current!;
+        const opener = document.activeElement;
         dialog.showModal();
-        return () => dialog.close();
+        return () => {
+            dialog.close();
+            // What opened it may be gone by now, as the row of a deleted thing is.
+            setTimeout(() => {
+                if (opener instanceof HTMLElement && opener.isConnected &&
+                    !document.querySelector("dialog[open]"))
+                    opener.focus();
+            });
+        };
     }, []);
     const onCancel = (event: Event) => {
         if (event.target !== ref.current)
