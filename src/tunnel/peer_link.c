@@ -397,8 +397,12 @@ struct peer_link *peer_link_new(struct loop *loop, const struct peer_link_option
     timer_init(&l->retry, loop, try_now, l);
     timer_init(&l->tune_ping, loop, tune_ping, l);
     timer_init(&l->patience, loop, patience_over, l);
-    const struct direct_path_options direct = {
-        .tls = l->options.tls, .limits = l->options.limits, .changed = direct_changed, .ud = l};
+    const struct direct_path_options direct = {.tls = l->options.tls,
+                                               .limits = l->options.limits,
+                                               .first_retry = l->options.direct_retry,
+                                               .silence = l->options.direct_silence,
+                                               .changed = direct_changed,
+                                               .ud = l};
     if (l->options.direct)
         l->direct = direct_path_new(loop, &direct);
     timer_start(&l->retry, 0);

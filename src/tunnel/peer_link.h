@@ -46,6 +46,8 @@ struct peer_link_options {
     struct h2_limits limits;
     bool direct;            /* try to reach the agent directly too */
     usec_t direct_patience; /* opens of the first moment wait so long for the direct path; 0: no */
+    usec_t direct_retry;    /* as in direct_path_options; 0: defaults */
+    usec_t direct_silence;
     peer_link_changed_fn *changed;
     peer_link_path_changed_fn *path_changed; /* may be NULL */
     void *ud;
