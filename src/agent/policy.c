@@ -40,7 +40,7 @@ static const char *rule_against_open(const struct forward_policy *policy,
     if (!policy->local)
         return "forwarding.local is off";
     if (goal->unix_path[0])
-        return policy->unix_sockets ? NULL : "forwarding.unix is off";
+        return policy->unix_sockets ? NULL : "forwarding.unix_sockets is off";
     if (!permit_any(policy->permit_open.items, policy->permit_open.len, span_of(goal->host),
                     goal->port))
         return "forwarding.permit_open";
@@ -53,7 +53,7 @@ static const char *rule_against_listen(const struct forward_policy *policy,
     if (!policy->remote)
         return "forwarding.remote is off";
     if (goal->unix_path[0])
-        return policy->unix_sockets ? NULL : "forwarding.unix is off";
+        return policy->unix_sockets ? NULL : "forwarding.unix_sockets is off";
     if (!policy->public_listen && goal->host[0] && !host_is_loopback(span_of(goal->host)))
         return "forwarding.public_listen is off";
     if (!permit_any(policy->permit_listen.items, policy->permit_listen.len, span_of(goal->host),

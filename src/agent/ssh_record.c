@@ -137,7 +137,7 @@ static const char *rule_behind(const struct ssh_record *r, const char *target, b
     if (rule)
         return rule;
     if (goal.unix_path[0])
-        return "over SSH, Unix sockets need both directions";
+        return "over SSH, Unix sockets need both directions and \"*:*\" in forwarding.permit_open";
     return "a rule that SSH cannot enforce: use adit port-forward";
 }
 

@@ -105,7 +105,6 @@ struct ssh_grant ssh_grant_make(const struct forward_policy *policy)
         .local = policy->local,
         .remote = policy->remote,
         .public_listen = policy->public_listen,
-        .unix_sockets = policy->unix_sockets && policy->local && policy->remote,
         .agent_forwarding = policy->agent_forwarding,
     };
     struct rule_writer open = {.rules = &g.open};
@@ -115,6 +114,7 @@ struct ssh_grant ssh_grant_make(const struct forward_policy *policy)
         add_rules(&open, &policy->permit_open);
     if (g.remote)
         add_rules(&listen, &policy->permit_listen);
+    g.unix_sockets = policy->unix_sockets && g.local && g.remote && g.open.any;
     return g;
 }
 

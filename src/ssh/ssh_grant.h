@@ -7,8 +7,10 @@
  * proto/permit.h are translated where the meaning stays exactly the same. The others are left out,
  * and what they would allow is not possible over SSH: the notice tells the person so.
  *
- * Unix sockets know no rules in sshd, and the lists are about TCP: they are on if the policy has
- * them on and both directions are open, whatever the lists say, as over adit port-forward.
+ * Unix sockets know no rules in sshd, and through one of them a person reaches whatever some
+ * program forwards. They are on if the policy has them on, both directions are open, and
+ * permit_open has
+ * "*:*": with any other list sshd connects to no Unix socket.
  */
 #include <stdbool.h>
 

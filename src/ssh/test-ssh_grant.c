@@ -107,18 +107,18 @@ static void a_rule_that_does_not_fit_any_more_is_left_out_whole(void **state)
     forward_policy_deinit(&policy);
 }
 
-static void unix_sockets_need_both_directions_and_no_list(void **state)
+static void unix_sockets_need_both_directions_and_no_list_of_targets(void **state)
 {
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 16; i++) {
         struct forward_policy policy;
         forward_policy_init(&policy);
         policy.local = i & 1;
         policy.remote = i & 2;
         policy.unix_sockets = i & 4;
-        set_rules(&policy.permit_open, "");
+        set_rules(&policy.permit_open, i & 8 ? "a:1,*:*" : "*:1,localhost:*");
         set_rules(&policy.permit_listen, "*.corp:1");
         struct ssh_grant g = ssh_grant_make(&policy);
-        assert_int_equal(g.unix_sockets, i == 7);
+        assert_int_equal(g.unix_sockets, i == 15);
         ssh_grant_deinit(&g);
         forward_policy_deinit(&policy);
     }
@@ -206,7 +206,7 @@ int main(void)
         cmocka_unit_test(a_rule_that_sshd_cannot_say_is_left_out_and_the_others_stay),
         cmocka_unit_test(patterns_of_loopback_listeners_are_written_out),
         cmocka_unit_test(a_rule_that_does_not_fit_any_more_is_left_out_whole),
-        cmocka_unit_test(unix_sockets_need_both_directions_and_no_list),
+        cmocka_unit_test(unix_sockets_need_both_directions_and_no_list_of_targets),
         cmocka_unit_test(a_notice_names_the_rules_and_the_way_out),
         cmocka_unit_test(a_grant_covers_what_it_allows),
         cmocka_unit_test(a_switch_that_is_turned_off_is_missed),

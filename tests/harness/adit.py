@@ -246,11 +246,12 @@ class Deployment:
         person.login(self.url, password)
         return person
 
-    def workspace(self, owner=None, name=None, agent=True):
+    def workspace(self, owner=None, name=None, agent=True, template=None):
         """A new workspace of the owner (the administrator if not given), with its agent."""
         owner = owner or self.admin
         name = name or self.unique("ws")
-        made = owner.run("create", name, "--output", "json").json()
+        chosen = ("--template", template) if template else ()
+        made = owner.run("create", name, *chosen, "--output", "json").json()
         home = self.root / "agents" / f"{owner.name}.{name}"
         home.mkdir(parents=True)
         token_file = home / "token"

@@ -1,10 +1,14 @@
 """Peers for the forwards: small servers with a known behaviour, and clients."""
 import hashlib
+import itertools
 import os
 import random
 import socket
 import threading
 from pathlib import Path
+
+# Numbers for names that nothing else in this run has.
+COUNTER = itertools.count(1)
 
 
 def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):

@@ -1,11 +1,8 @@
 """What SSH leaves on record, as `adit audit` shows it."""
-import os
-import signal
-
 import pytest
 
 from harness import net
-from harness.adit import PROGRAM, clean_environment
+from harness.ssh_forward import SshForwards
 from harness.wait import until
 
 HOST = "127.0.0.1"
@@ -18,13 +15,8 @@ def workspace(deployment):
 
 
 @pytest.fixture
-def start(workspace, supervisor):
-    """Starts `adit ssh`, which goes on until it is stopped (ssh then ends with 255)."""
-    def run(*args):
-        return supervisor.start(
-            "ssh", [PROGRAM, "ssh", workspace.name, *args], cwd=workspace.owner.home,
-            good_codes=(0, 255, -signal.SIGKILL), env=clean_environment(workspace.owner.home))
-    return run
+def ssh(workspace, supervisor):
+    return SshForwards(workspace, supervisor)
 
 
 def events(workspace, action, target=None):
@@ -53,12 +45,11 @@ def test_a_session_and_what_runs_in_it_are_on_record(workspace):
     assert opened["time"] <= began["time"] <= ended["time"] <= closed["time"]
 
 
-def test_a_reverse_forward_and_its_connections_are_on_record(workspace, start, tcp_echo):
+def test_a_reverse_forward_and_its_connections_are_on_record(workspace, ssh, tcp_echo):
     port = net.free_port()
-    running = start("-N", "-R", f"{port}:{HOST}:{tcp_echo.port}")
-    until(lambda: net.listens(port), "the listener is there", 20)
+    running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}")
     net.exchange((HOST, port), b"through")
-    running.stop(signal.SIGTERM)
+    running.stop()
     asked = recorded(workspace, "ssh_listen_ask", f"localhost:{port}")
     bound = recorded(workspace, "ssh_listen_open", f"{HOST}:{port}")
     six = recorded(workspace, "ssh_listen_open", f"[::1]:{port}")
@@ -73,3 +64,64 @@ def test_a_reverse_forward_and_its_connections_are_on_record(workspace, start, t
     assert gone["duration_ms"] >= closed["duration_ms"]
 
 
+def test_a_connection_into_the_workspace_is_on_record(workspace, ssh, tcp_echo):
+    port, target = net.free_port(), f"{HOST}:{tcp_echo.port}"
+    running = ssh.forward("-L", f"{port}:{target}")
+    net.exchange((HOST, port), b"through")
+    running.stop()
+    opened = recorded(workspace, "ssh_forward_open", target)
+    closed = recorded(workspace, "ssh_forward_close", target)
+    for each in (opened, closed):
+        assert (each["actor"], each["direction"], each["result"]) == (workspace.owner.name,
+                                                                      "local", "ok")
+        assert each["detail"].startswith(f"from {HOST}:") and each["path"] in ("relay", "direct")
+
+
+def test_a_target_that_refuses_is_on_record(workspace, ssh):
+    port = net.free_port()
+    ssh.run("-W", f"{HOST}:{port}", code=255)
+    refused = recorded(workspace, "ssh_forward_open", f"{HOST}:{port}")
+    assert (refused["result"], refused["detail"]) == ("refused", "Connection refused")
+
+
+def test_a_listener_that_cannot_be_bound_is_on_record(workspace, ssh, tcp_echo):
+    ssh.run("-R", f"{HOST}:{tcp_echo.port}:{HOST}:1", "true")
+    refused = recorded(workspace, "ssh_listen_open", f"{HOST}:{tcp_echo.port}")
+    assert (refused["result"], refused["direction"]) == ("address_in_use", "remote")
+
+
+def test_a_cancelled_listener_is_on_record(workspace, ssh, tcp_echo):
+    master = ssh.master()
+    spec = f"{net.free_port()}:{HOST}:{tcp_echo.port}"
+    master.ask(spec)
+    master.cancel(spec)
+    port = spec.split(":", 1)[0]
+    recorded(workspace, "ssh_listen_cancel", f"localhost:{port}")
+    recorded(workspace, "ssh_listen_close", f"{HOST}:{port}")
+
+
+def test_a_unix_listener_is_on_record(workspace, ssh, tcp_echo, tmp_path):
+    path = str(tmp_path / "socket")
+    running = ssh.forward("-R", f"{path}:{HOST}:{tcp_echo.port}")
+    net.exchange(path, b"through")
+    running.stop()
+    for action in ("ssh_listen_ask", "ssh_listen_open", "ssh_forward_open", "ssh_forward_close",
+                   "ssh_listen_close"):
+        assert recorded(workspace, action, path)["direction"] == "remote"
+
+
+def test_nothing_of_ordinary_use_is_not_understood(workspace, ssh, tcp_echo):
+    ssh.run("-tt", "true", stdin="")
+    ssh.run("-A", "-o", "SendEnv=LANG", "true")
+    ssh.run("-W", f"{HOST}:{tcp_echo.port}", stdin="x")
+    done = len(events(workspace, "ssh_open"))
+    until(lambda: len(events(workspace, "ssh_close")) >= done, "all ends are on record")
+    assert [each["target"] for each in events(workspace, "ssh_raw")] == []
+
+
+def test_the_table_is_readable(workspace, ssh):
+    ssh.run("true")
+    until(lambda: events(workspace, "ssh_exec"), "on record")
+    table = workspace.owner.run("audit", "--workspace", workspace.name, "--action", "ssh_exec").out
+    assert table.splitlines()[0].split()[-1] == "DETAIL"
+    assert "command" in table.splitlines()[1]
