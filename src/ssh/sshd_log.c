@@ -257,9 +257,12 @@ static bool on_allocated(struct sshd_log *log, struct span rest)
     return num_parse(rest, 1, 65535, &log->asked.port) == 0;
 }
 
+/* The first line tells why; the last that nothing could be bound. */
 static bool on_bind_failed(struct sshd_log *log, struct span rest)
 {
     ptrdiff_t at = find_last(rest, ": ");
+    if (log->asked.reason[0])
+        return true;
     rest = at < 0 ? rest : span_sub(rest, (size_t)at + 2, rest.len);
     str_copy_span(log->asked.reason, sizeof(log->asked.reason), rest);
     return true;

@@ -144,7 +144,8 @@ static void a_port_in_use_is_a_refusal_with_its_reason(void **state)
 {
     check(REQUEST "tcpip-forward listen 127.0.0.1 port 20023\n"
                   "debug1: Local forwarding listening on 127.0.0.1 port 20023.\n"
-                  "bind [127.0.0.1]:20023: Address already in use\n" REQUEST
+                  "bind [127.0.0.1]:20023: Address already in use\n"
+                  "channel_setup_fwd_listener_tcpip: cannot listen to port: 20023\n" REQUEST
                   "rtype tcpip-forward want_reply 1\n" REQUEST
                   "tcpip-forward listen localhost port 1\n",
           AS_IT_IS,
