@@ -78,7 +78,7 @@ def test_300_kb_of_errors_after_the_output_is_closed(shell):
 
 
 def test_options_may_stand_before_and_behind_the_workspace(shell):
-    done = shell("-o", "SendEnv=LC_A", "-v", "echo", "there", options=("-T", "-o", "LogLevel=ERROR"))
+    done = shell("-o", "SendEnv=LC_A", "echo", "there", options=("-T", "-o", "LogLevel=ERROR"))
     assert done.out == "there\n"
     assert "debug1" in shell("true", options=("-v",)).err
 
