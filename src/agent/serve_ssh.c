@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "ssh/ssh_grant.h"
 #include "ssh/ssh_service.h"
+#include "tunnel/lane_stream.h"
 
 struct ssh_channel {
     struct served served;
@@ -59,7 +60,7 @@ static void refuse(struct ssh_channel *c, const struct err *err)
 static void sshd_started(struct ssh_service *service, void *ud)
 {
     struct ssh_channel *c = ud;
-    ssh_service_carry(service, channel_accept(steal(&c->rq)));
+    ssh_service_carry(service, lane_stream_wrap(channel_accept(steal(&c->rq))));
 }
 
 static void sshd_logged(const struct sshd_event *e, void *ud)

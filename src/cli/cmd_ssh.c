@@ -39,6 +39,10 @@ static const struct option options[] = {
      .kind = OPTION_OPTIONAL,
      .value = "SECONDS",
      .help = "While the server or the agent is away, try for SECONDS (60) and not just once."},
+    {.name = "no-direct",
+     .kind = OPTION_FLAG,
+     .help = "Use the server's relay only. Default: directly to the agent where it can be "
+             "reached."},
     {.name = "stdio",
      .kind = OPTION_FLAG,
      .help = "Carry an SSH connection over standard input and output: for ssh's ProxyCommand."},
@@ -217,6 +221,7 @@ static int run_ssh(struct cli *cli, const struct ssh_link_options *link,
             .exe = r.exe,
             .url = args_value(&cli->args, "url"),
             .ca_file = args_value(&cli->args, "ca-file"),
+            .no_direct = link->no_direct,
             .wait_sec = (unsigned)(link->wait / USEC_PER_SEC),
             .key_file = r.key_file,
             .hosts_file = r.hosts_file,
@@ -290,8 +295,10 @@ static int run_words(struct cli *cli, const struct ssh_words *words)
         code = wait_of(cli, &wait);
     if (code != 0)
         return code;
-    struct ssh_link_options link = {
-        .workspace = &ws, .alias = alias, .wait = (usec_t)wait * USEC_PER_SEC};
+    struct ssh_link_options link = {.workspace = &ws,
+                                    .alias = alias,
+                                    .wait = (usec_t)wait * USEC_PER_SEC,
+                                    .no_direct = args_has(&cli->args, "no-direct")};
     bool stdio = args_has(&cli->args, "stdio"), prepare = args_has(&cli->args, "prepare");
     if (!stdio && !prepare && args_has(&cli->args, "host"))
         return cli_usage(cli, "--host goes with --stdio and --prepare");

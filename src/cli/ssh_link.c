@@ -2,8 +2,9 @@
  * Over one session the agent is asked for account and host key while it starts its sshd; bytes pass
  * once both are there. Without a time to wait the session is made once: what stands in the way of
  * it is the answer, because ssh has a person or a script waiting who will ask again. With one, what
- * was under way when a session was lost begins anew with the next. Once bytes have passed, a lost
- * session is the end. `code` is set once, by finish().
+ * was under way when a session was lost begins anew with the next. Once bytes pass, only the
+ * end of their own channel counts, which may be on a direct session. `code` is set once, by
+ * finish().
  */
 #include "cli/ssh_link.h"
 
@@ -23,10 +24,13 @@
 #include "io/stream.h"
 #include "io/timer.h"
 #include "io/tls.h"
+#include "tunnel/lane_client.h"
 #include "tunnel/peer_link.h"
 #include "tunnel/session.h"
 
 static const usec_t reach_limit = 30 * USEC_PER_SEC;
+/* An SSH connection stays where it was opened: a direct path is worth a moment, and no more. */
+static const usec_t direct_patience = 100 * USEC_PER_MSEC;
 
 struct ssh_link {
     struct cli *cli;
@@ -37,6 +41,7 @@ struct ssh_link {
     struct tls_context *tls;
     struct agent_carrier *carrier;
     struct peer_link *link;
+    struct lane_client *lanes;
     struct timer limit;
     char workspace[WORKSPACE_REF_SIZE];
     const char *key;              /* carrying: the client's public line */
@@ -99,7 +104,8 @@ static void go_on(struct ssh_link *l)
     }
     const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
     struct stream *own = stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO);
-    l->relay = relay_new(own, steal(&l->channel), &options);
+    struct stream *channel = lane_client_wrap(l->lanes, steal(&l->channel), NULL, NULL);
+    l->relay = relay_new(own, channel, &options);
 }
 
 static void channel_opened(struct stream *channel, enum dial_result result, const char *reason,
@@ -186,7 +192,9 @@ static void session_up(struct ssh_link *l)
 
 static void session_down(struct ssh_link *l, const struct err *reason)
 {
-    if (l->options->wait == 0 || l->relay) {
+    if (l->relay)
+        return;
+    if (l->options->wait == 0) {
         fail(l, EXIT_CODE_NOT_REACHABLE,
              reason->text[0] ? reason->text : "the connection was lost");
         return;
@@ -225,6 +233,21 @@ static void took_too_long(struct timer *t, void *ud)
     fail(l, EXIT_CODE_NOT_REACHABLE, err.text);
 }
 
+static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, void *ud)
+{
+    struct ssh_link *l = ud;
+    struct peer_path path;
+    ret->pin = *peer_link_agent_pin(l->link);
+    if (session != peer_link_session(l->link)) {
+        peer_link_path(l->link, &path);
+        ret->direct = path.kind == PEER_PATH_DIRECT;
+        ret->addr = path.addr;
+        return ret->direct;
+    }
+    ret->server_url = l->api.url;
+    return agent_carrier_lane_key(l->carrier, &ret->key);
+}
+
 static int start(struct ssh_link *l)
 {
     struct err err = ERR_INIT;
@@ -234,8 +257,12 @@ static int start(struct ssh_link *l)
     if (tls_context_peer(l->identity, &l->tls, &err) < 0)
         return cli_failure(l->cli, &err);
     l->carrier = agent_carrier_new(&l->api, l->options->workspace, &pin);
+    const struct lane_client_options lanes = {.tls = l->tls, .way = find_lane_way, .ud = l};
+    l->lanes = lane_client_new(l->loop, &lanes);
     const struct peer_link_options options = {.opener = agent_carrier_opener(l->carrier),
                                               .tls = l->tls,
+                                              .direct = l->key && !l->options->no_direct,
+                                              .direct_patience = direct_patience,
                                               .changed = link_changed,
                                               .ud = l};
     l->link = peer_link_new(l->loop, &options);
@@ -250,6 +277,7 @@ static void stop(struct ssh_link *l)
     channel_open_cancel(l->opening);
     stream_free(l->channel);
     relay_free(l->relay);
+    lane_client_free(l->lanes);
     peer_link_free(l->link);
     /* What the link still has to close goes at the end of a turn. */
     loop_turn(l->loop, false);

@@ -14,6 +14,7 @@ struct ssh_link_options {
     const char *alias;
     /* How long to try while server or agent are away; 0: not at all. */
     usec_t wait;
+    bool no_direct; /* by the server's relay only */
 };
 
 /*

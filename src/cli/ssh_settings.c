@@ -158,6 +158,8 @@ static void append_proxy(const struct ssh_setup *s, struct buf *dst)
         snprintf(wait, sizeof(wait), "--wait=%u", s->wait_sec);
         words[n++] = wait;
     }
+    if (s->no_direct)
+        words[n++] = "--no-direct";
     add_options(s, words, &n);
     append_words(dst, words, n);
     buf_append_str(dst, " '%n'");

@@ -16,6 +16,7 @@ struct ssh_setup {
     const char *config_home;   /* XDG_CONFIG_HOME for it, or NULL */
     const char *url, *ca_file; /* its options, or NULL */
     unsigned wait_sec;         /* likewise; 0: none */
+    bool no_direct;            /* likewise */
     const char *key_file, *hosts_file, *known_hosts_file;
     bool aes; /* AES is quicker than ChaCha20 here */
 };

@@ -73,8 +73,10 @@ static void what_is_not_plain_is_quoted_for_each_reader(void **state)
     s.ca_file = "/etc/my ca.pem";
     s.config_home = "/h/an na";
     s.wait_sec = 60;
+    s.no_direct = true;
     check(&s, "    ProxyCommand env 'XDG_CONFIG_HOME=/h/an na' /usr/bin/adit ssh --stdio "
-              "--wait=60 --url https://a.example:8443 --ca-file '/etc/my ca.pem' --host '%n'\n");
+              "--wait=60 --no-direct --url https://a.example:8443 --ca-file '/etc/my ca.pem' "
+              "--host '%n'\n");
     s.exe = "/opt/a=b/adit";
     check(&s, "XDG_CONFIG_HOME=/h/an na' nice -n 0 /opt/a=b/adit ssh --stdio --wait=60");
     s = plain();

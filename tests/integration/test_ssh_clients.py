@@ -146,20 +146,21 @@ def test_a_terminal_is_resized_and_interrupted(ssh, ws, workspace, how):
     if how == "adit ssh ws":
         argv = [PROGRAM, "ssh", workspace.name, "-tt", "sh"]
     terminal = Terminal(argv, ssh.environment(TERM="xterm"))
+    prompt = r"[#$] $"
     try:
-        terminal.expect(r"[#$] $")
+        terminal.expect(prompt)
         terminal.resize(31, 117)
         terminal.type("stty size\n")
-        terminal.expect(r"\r\n31 117\r\n")
+        terminal.expect(r"\r\n31 117\r\n" + prompt)
         terminal.resize(40, 90)
         terminal.type("stty size; echo TERM=$TERM\n")
-        terminal.expect(r"\r\n40 90\r\nTERM=xterm\r\n")
+        terminal.expect(r"\r\n40 90\r\nTERM=xterm\r\n" + prompt)
         terminal.type("echo star''ted; sleep 100\n")
-        terminal.expect(r"started\r\n")
+        terminal.expect(r"\r\nstarted\r\n")
         terminal.type("\x03")
-        terminal.expect(r"\^C")
+        terminal.expect(r"\^C\r?\n" + prompt)
         terminal.type("echo code=$?\n")
-        terminal.expect(r"code=130\r\n")
+        terminal.expect(r"\r\ncode=130\r\n" + prompt)
         terminal.type("exit 7\n")
     except BaseException:
         os.kill(terminal.pid, signal.SIGKILL)
@@ -395,6 +396,28 @@ def test_w_reaches_what_the_workspace_reaches(shell, tcp_echo):
     assert done.out == data
     told = shell(options=("-W", f"{HOST}:{net.free_port()}"), code=255).err
     assert "open failed: connect failed" in told
+
+
+# ---- ways ----
+
+def counter(deployment, name):
+    text = deployment.api().session.get(f"{deployment.url}/metrics", timeout=20).text
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text,
+                                                    re.MULTILINE))
+
+
+def test_what_moves_much_leaves_the_relayed_session(own_workspace):
+    owner, name = own_workspace.owner, own_workspace.name
+    deployment, data = own_workspace.deployment, os.urandom(60_000_000)
+    right = hashlib.sha256(data).hexdigest()
+    # A lane beside the session, and the way beside the server.
+    for option in ("--no-direct", "-T"):
+        done = owner.run("ssh", option, name, "sha256sum", stdin=data, timeout=60)
+        assert done.out.split()[0] == right
+        if option == "--no-direct":
+            assert counter(deployment, "adit_lanes_opened_total") == 1
+            assert "path=direct" not in own_workspace.agent.text("err")
+    assert "path=direct" in own_workspace.agent.text("err")
 
 
 # ---- ends ----
