@@ -40,7 +40,7 @@
     "\"share\":\"owner\",\"order\":0,\"healthcheck\":null}]}"
 #define GRANT                                                                                      \
     "{\"user_id\":" ID1 ",\"user\":\"anna\",\"workspace_id\":" ID2 ",\"agent_id\":" ID1 ","        \
-    "\"forwarding\":" FORWARDING ",\"ssh\":true,\"expires_at\":" TIME "}"
+    "\"forwarding\":" FORWARDING ",\"ssh\":true,\"direct\":true,\"expires_at\":" TIME "}"
 #define SHARE                                                                                      \
     "{\"port\":8080,\"slug\":null,\"level\":\"users\",\"protocol\":\"https\",\"users\":[\"bob\"]," \
     "\"expires_at\":" TIME ",\"missing\":false,\"url\":\"https://8080--dev--anna.apps.test/\"}"

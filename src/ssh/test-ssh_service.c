@@ -24,6 +24,7 @@
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "io/timer.h"
 #include "ssh/ssh_account.h"
 #include "ssh/ssh_folder.h"
 #include "ssh/ssh_grant.h"
@@ -41,7 +42,13 @@ struct scene {
     int code;
     bool ended;
     struct buf events; /* "kind target\n" */
+    struct timer look; /* what ssh writes goes to a file, of which the loop hears nothing */
 };
+
+static void look_again(struct timer *t, void *ud)
+{
+    timer_start(t, 20 * USEC_PER_MSEC);
+}
 
 #define TURN_UNTIL(s, cond)                                                                        \
     do {                                                                                           \
@@ -128,6 +135,8 @@ static int open_scene(void **state)
     assert_int_equal(addr_from_path(path, &addr), 0);
     const struct listener_options options = {.accepted = client_came, .ud = s};
     assert_int_equal(listener_open(s->loop, &addr, &options, &s->listener, NULL), 0);
+    timer_init(&s->look, s->loop, look_again, s);
+    timer_start(&s->look, 0);
     *state = s;
     return 0;
 }
@@ -135,6 +144,7 @@ static int open_scene(void **state)
 static int close_scene(void **state)
 {
     struct scene *s = *state;
+    timer_cancel(&s->look);
     char *command = xasprintf("rm -r %s", s->folder);
     child_free(s->ssh);
     ssh_service_free(s->service);
