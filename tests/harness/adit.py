@@ -154,13 +154,13 @@ class Workspace:
     deployment: "Deployment"
     agent: object = None
 
-    def start_agent(self, *args, env=None):
-        """Starts the agent and returns when it is connected."""
+    def start_agent(self, *args, env=None, through=()):
+        """Starts the agent and returns when it is connected. `through`: a command that runs it."""
         home = self.token_file.parent
         (home / "tmp").mkdir(exist_ok=True)
         self.agent = self.deployment.supervisor.start(
             f"agent ({self.name})",
-            [PROGRAM, "agent", "--url", self.deployment.url, "--token-file", self.token_file,
+            [*through, PROGRAM, "agent", "--url", self.deployment.url, "--token-file", self.token_file,
              *args],
             env=clean_environment(home, **(env or {})), cwd=home, good_codes=(0,))
         self.wait_connected()

@@ -29,14 +29,12 @@ class SshForwards:
             good_codes=(0, 255, -signal.SIGKILL),
             stop_signal=signal.SIGKILL, env=clean_environment(home))
 
-    def forward(self, *args, ready=None):
-        """As start(), without a session; returns once all forwards are there: the remote ones are
-        asked for in one connection, and ssh says so when the last has been answered."""
+    def forward(self, *args):
+        """As start(), without a session; returns once it has logged in and all remote forwards are
+        there."""
         running = self.start("-N", "-v", "-o", "ExitOnForwardFailure=yes", *args)
-        pattern = ready or ("All remote forwarding requests processed|"
-                            "remote forward success" if "-R" in args
-                            else "Entering interactive session|pledge: network")
-        running.wait_line(pattern, timeout=20, stream="err")
+        running.wait_line("all expected forwarding replies received" if "-R" in args
+                          else "Entering interactive session", timeout=20, stream="err")
         return running
 
     def master(self, *args):
