@@ -247,6 +247,19 @@ def test_aliases_follow_the_log_in_or_stay_with_a_deployment(make_deployment, cl
     mine.run("ssh", "adit.dev", "true")
 
 
+def test_adit_ssh_to_another_deployment_does_not_ask_the_sections(make_deployment):
+    one, two = make_deployment(), make_deployment()
+    place = two.workspace(name="dev")
+    owner = one.admin
+    section = Ssh(owner, options=("--url", one.url))
+    owner.run("login", two.url, "--username", "admin", "--password-stdin",
+              stdin=two.admin.password + "\n")
+    for _ in range(2):
+        done = owner.run("ssh", "--url", two.url, "-F", section.config, place.name, "echo there")
+        assert (done.out, done.err) == ("there\n", "")
+    assert "no such thing" in section.run("ssh", "adit.dev", "true", code=255).err
+
+
 # ---- one connection, and what is kept ----
 
 def relayed(workspace):
