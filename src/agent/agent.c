@@ -61,12 +61,12 @@ static void link_changed(struct agent_link *l, const struct link_status *status,
         log_info("connected to the server");
         break;
     case LINK_WAITING:
-        peer_acceptor_clear(peers_acceptor(a->peers));
+        peers_server_away(a->peers, false);
         log_warn("server away", LOG_STR("reason", status->reason ? status->reason->text : ""),
                  LOG_INT("next_try_ms", status->next_try / USEC_PER_MSEC));
         break;
     case LINK_DENIED:
-        peer_acceptor_clear(peers_acceptor(a->peers));
+        peers_server_away(a->peers, true);
         log_error("the server refuses this agent",
                   LOG_STR("reason", status->reason ? status->reason->text : ""),
                   LOG_INT("next_try_ms", status->next_try / USEC_PER_MSEC));

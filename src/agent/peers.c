@@ -2,11 +2,15 @@
  * Each request of a peer passes policy_check() under the grant as it is at that moment. When the
  * server replaces a grant, every channel that is served is checked again and those that are no
  * longer allowed end; when it withdraws the peer, or the grant expires, its sessions end.
+ *
+ * Nothing is withdrawn while the server is away, so a direct session may go on without it for a
+ * short time only. It goes on for good when its key is announced again, under the new id.
  */
 #include "agent/peers.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/direct_listener.h"
 #include "agent/served.h"
@@ -39,7 +43,9 @@ struct peer_session {
     struct peers *peers;
     struct id peer;
     struct tunnel_session *session;
-    struct addr from; /* a direct one's; length 0: relayed */
+    struct addr from;   /* a direct one's; length 0: relayed */
+    struct tls_pin pin; /* of the peer */
+    struct timer alone; /* a direct one's, while the server is away */
     struct grant grant;
     struct timer expiry;
     struct list served;
@@ -66,6 +72,7 @@ static void session_end(struct peer_session *s)
     list_remove(&s->link);
     s->peers->n_sessions--;
     timer_cancel(&s->expiry);
+    timer_cancel(&s->alone);
     tunnel_session_free(s->session);
     grant_deinit(&s->grant);
     free(s);
@@ -74,6 +81,13 @@ static void session_end(struct peer_session *s)
 static void grant_expired(struct timer *t, void *ud)
 {
     session_end(ud);
+}
+
+static void alone_too_long(struct timer *t, void *ud)
+{
+    struct peer_session *s = ud;
+    log_info("the server is away for too long", LOG_STR("user", s->grant.user));
+    session_end(s);
 }
 
 static void watch_expiry(struct peer_session *s)
@@ -125,13 +139,9 @@ static void answer_session(const struct peer_session *s, struct channel_request 
     channel_answer(rq, 200, json);
 }
 
-static void answer_lanes(struct peer_session *s, struct channel_request *rq)
+static void answer_lanes(const struct peer_session *s, struct channel_request *rq)
 {
-    struct tls_pin pin;
-    if (peer_acceptor_pin(s->peers->acceptor, &s->peer, &pin))
-        lane_server_answer(s->peers->lanes, rq, &s->peer, &pin);
-    else
-        channel_answer(rq, 403, NULL);
+    lane_server_answer(s->peers->lanes, rq, &s->peer, &s->pin);
 }
 
 /* Plain requests of a peer: how it is connected, lanes for its channels, and what an SSH client has
@@ -212,7 +222,9 @@ static void peer_connected(struct tunnel_session *session, const struct id *peer
     list_init(&s->served);
     if (from)
         s->from = *from;
+    peer_acceptor_pin(p->acceptor, peer, &s->pin);
     timer_init(&s->expiry, p->loop, grant_expired, s);
+    timer_init(&s->alone, p->loop, alone_too_long, s);
     watch_expiry(s);
     list_append(&p->sessions, &s->link);
     p->n_sessions++;
@@ -244,23 +256,68 @@ static void drop_what_is_forbidden(struct peer_session *s, bool changed)
     }
 }
 
+static void replace_grant(struct peer_session *s, const char *json)
+{
+    struct grant grant;
+    if (grant_parse(json, &grant, NULL) < 0)
+        return;
+    bool changed = !forward_policy_equal(&s->grant.forwarding, &grant.forwarding);
+    grant_deinit(&s->grant);
+    s->grant = grant;
+    if (s->from.len > 0 && !grant.direct) {
+        session_end(s);
+        return;
+    }
+    watch_expiry(s);
+    drop_what_is_forbidden(s, changed);
+}
+
 static void peer_granted(const struct id *peer, const char *json, void *ud)
 {
     struct peers *p = ud;
     struct peer_session *s, *next;
+    list_for_each_safe (s, next, &p->sessions, link)
+        if (id_equal(&s->peer, peer))
+            replace_grant(s, json);
+}
+
+static bool is_for(const char *json, const struct id *user_id)
+{
+    struct grant grant;
+    if (grant_parse(json, &grant, NULL) < 0)
+        return false;
+    bool same = id_equal(&grant.user_id, user_id);
+    grant_deinit(&grant);
+    return same;
+}
+
+/* Keys are made for one command; somebody else who comes with it gets nothing of it. */
+static void peer_announced(const struct id *peer, const struct tls_pin *pin, const char *json,
+                           void *ud)
+{
+    struct peers *p = ud;
+    struct peer_session *s, *next;
     list_for_each_safe (s, next, &p->sessions, link) {
-        struct grant grant;
-        if (!id_equal(&s->peer, peer) || grant_parse(json, &grant, NULL) < 0)
+        if (s->from.len == 0 || memcmp(&s->pin, pin, sizeof(*pin)) != 0 ||
+            !is_for(json, &s->grant.user_id))
             continue;
-        bool changed = !forward_policy_equal(&s->grant.forwarding, &grant.forwarding);
-        grant_deinit(&s->grant);
-        s->grant = grant;
-        if (s->from.len > 0 && !grant.direct) {
+        timer_cancel(&s->alone);
+        s->peer = s->reporter.peer = *peer;
+        replace_grant(s, json);
+    }
+}
+
+void peers_server_away(struct peers *p, bool refused)
+{
+    struct peer_session *s, *next;
+    peer_acceptor_clear(p->acceptor);
+    list_for_each_safe (s, next, &p->sessions, link) {
+        if (s->from.len == 0)
+            continue;
+        if (refused)
             session_end(s);
-            continue;
-        }
-        watch_expiry(s);
-        drop_what_is_forbidden(s, changed);
+        else if (!timer_pending(&s->alone))
+            timer_start(&s->alone, PEERS_ALONE_SEC * USEC_PER_SEC);
     }
 }
 
@@ -303,6 +360,7 @@ struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_h
         .tls = tls,
         .check_grant = check_grant,
         .direct = grants_direct,
+        .announced = peer_announced,
         .connected = peer_connected,
         .granted = peer_granted,
         .withdrawn = peer_withdrawn,

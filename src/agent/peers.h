@@ -3,6 +3,7 @@
  * The people (their command lines) that are connected to this agent: each session with its grant
  * and the channels that are served for it.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -24,6 +25,12 @@ void peers_report_to(struct peers *p, struct records *records);
 void peers_open_port(struct peers *p, struct direct_listener *port);
 /* Who makes bulk lanes for peers' channels; borrowed. NULL, or before this call: nobody. */
 void peers_allow_lanes(struct peers *p, struct lane_server *lanes);
+/*
+ * The server is away: what is announced lapses, and direct sessions have PEERS_ALONE_SEC for their
+ * people to be announced again. `refused`: it does not want this agent; they end at once.
+ */
+enum { PEERS_ALONE_SEC = 60 };
+void peers_server_away(struct peers *p, bool refused);
 /* What announcements and peer channels of the server's session go to. */
 struct peer_acceptor *peers_acceptor(struct peers *p);
 /* Sessions that are open. */

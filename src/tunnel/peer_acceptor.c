@@ -169,6 +169,8 @@ static void announce(struct peer_acceptor *a, struct channel_request *rq)
     free(p->grant);
     p->grant = said.grant;
     channel_answer(rq, 200, NULL);
+    if (a->options.announced)
+        a->options.announced(&p->id, &p->pin, p->grant, a->options.ud);
 }
 
 static struct announced *find(struct peer_acceptor *a, const struct channel_request_info *info)

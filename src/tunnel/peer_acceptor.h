@@ -25,6 +25,12 @@ struct peer_acceptor;
  */
 typedef void peer_connected_fn(struct tunnel_session *session, const struct id *peer,
                                const char *grant, const struct addr *from, void *ud);
+/*
+ * A peer was announced. It may be one that is connected directly already, under another id: after
+ * the server was away, or while it reconnects to the server.
+ */
+typedef void peer_announced_fn(const struct id *peer, const struct tls_pin *pin, const char *grant,
+                               void *ud);
 /* The grant of a peer was replaced; channels that it no longer allows have to go. */
 typedef void peer_granted_fn(const struct id *peer, const char *grant, void *ud);
 /* The peer may not go on: free all of its sessions now. */
@@ -39,6 +45,7 @@ struct peer_acceptor_options {
     size_t max_peers;                 /* announced at once; 0: 1,024 */
     peer_check_grant_fn *check_grant; /* may be NULL */
     peer_grants_direct_fn *direct;    /* NULL: nobody comes directly */
+    peer_announced_fn *announced;     /* may be NULL */
     peer_connected_fn *connected;
     peer_granted_fn *granted;
     peer_withdrawn_fn *withdrawn;
@@ -69,7 +76,7 @@ void peer_acceptor_admit(struct peer_acceptor *a, const struct id *peer, struct 
                          const struct addr *from);
 /*
  * The server's session is gone: announcements lapse and handshakes end. Sessions of peers that
- * run over its carrier end by themselves.
+ * run over its carrier end by themselves; direct ones are their owner's affair.
  */
 void peer_acceptor_clear(struct peer_acceptor *a);
 /* Returns NULL; accepts NULL. No callback afterwards. */

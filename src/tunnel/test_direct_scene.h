@@ -240,21 +240,3 @@ static inline void scene_close(struct direct_scene *sc)
     tls_identity_free(sc->cli_id);
     tls_identity_free(sc->agent_id);
 }
-
-/* The announcement alone, for what comes to the port by itself. */
-static inline void scene_announced(int status, const char *body, size_t len, void *ud)
-{
-    *(int *)ud = status;
-}
-
-static inline void scene_announce(struct direct_scene *sc, const struct tls_pin *pin)
-{
-    char id[ID_TEXT_SIZE], text[64], body[256];
-    int status = 0;
-    snprintf(body, sizeof(body), "{\"id\":\"%s\",\"pin\":\"%s\",\"grant\":{}}",
-             id_format(&sc->peer, id), pin_format(pin, text));
-    tunnel_session_call(server_link_session(sc->link), "POST", "/peers", body, scene_announced,
-                        &status);
-    TURN_UNTIL(sc->loop, status);
-    assert_int_equal(status, 200);
-}

@@ -193,6 +193,56 @@ def test_a_withdrawn_right_ends_direct_connections_too(own_deployment, superviso
             pass
 
 
+@pytest.mark.parametrize("end", ["crash", "restart"])
+def test_direct_connections_go_on_while_the_server_is_away(end, own_deployment, supervisor,
+                                                           tcp_echo):
+    person = own_deployment.user()
+    workspace = own_deployment.workspace(person)
+    running = start_forward(workspace, supervisor, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    running.wait_event("path", path="direct")
+    with socket.create_connection(("127.0.0.1", running.ports[0])) as s:
+        def still_there():
+            s.sendall(b"hello")
+            return s.recv(100) == b"hello"
+        assert still_there()
+        if end == "crash":
+            own_deployment.crash()
+        else:
+            assert own_deployment.server.stop() == []
+        running.wait_event("waiting", timeout=20)
+        assert still_there() and works(running.ports[0])
+        at = running.process.position()
+        own_deployment.start()
+        running.process.wait_event(event="connected", since=at, timeout=20)
+        workspace.wait_connected()
+        running.process.wait_event(event="path", path="direct", since=at)
+        assert still_there() and works(running.ports[0])
+        # The right is the server's again.
+        own_deployment.admin.run("users", "suspend", person.name)
+        running.process.killed = True  # it ends by itself: not allowed any longer
+        s.settimeout(5 * SCALE)
+        try:
+            assert s.recv(100) == b""
+        except ConnectionResetError:
+            pass
+
+
+def test_an_agent_that_is_refused_ends_its_direct_connections(own_workspace, supervisor, tcp_echo):
+    running = start_forward(own_workspace, supervisor, "--tcp",
+                            f"{net.free_port()}:{tcp_echo.port}")
+    running.wait_event("path", path="direct")
+    with socket.create_connection(("127.0.0.1", running.ports[0])) as s:
+        s.sendall(b"before")
+        assert s.recv(100) == b"before"
+        running.process.killed = True
+        own_workspace.owner.run("delete", own_workspace.name, "--yes")
+        s.settimeout(5 * SCALE)
+        try:
+            assert s.recv(100) == b""
+        except ConnectionResetError:
+            pass
+
+
 # ---- adit ping ----
 
 def test_ping_shows_the_moment_when_it_becomes_direct(workspace):
