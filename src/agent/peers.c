@@ -99,6 +99,18 @@ static void watch_expiry(struct peer_session *s)
     timer_start(&s->expiry, left > 0 ? left : 0);
 }
 
+/* The listener may be on another session of the same peer: relayed, while this one is direct. */
+static void take_accepted(struct peer_session *s, struct channel_request *rq)
+{
+    const struct id *connection = &channel_request_info(rq)->id;
+    struct tunnel_session *of = s->session;
+    struct peer_session *other;
+    list_for_each (other, &s->peers->sessions, link)
+        if (id_equal(&other->peer, &s->peer) && listen_server_offers(other->session, connection))
+            of = other->session;
+    listen_server_take(rq, of);
+}
+
 static void serve(struct peer_session *s, struct channel_request *rq, enum channel_kind kind)
 {
     switch (kind) {
@@ -113,7 +125,7 @@ static void serve(struct peer_session *s, struct channel_request *rq, enum chann
         serve_listen(s->peers->loop, rq, &s->served);
         return;
     case CHANNEL_ACCEPT:
-        listen_server_take(rq);
+        take_accepted(s, rq);
         return;
     case CHANNEL_SSH:
         if (!s->peers->ssh)

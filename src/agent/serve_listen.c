@@ -31,6 +31,7 @@ struct listen_channel {
 /* A connection that was taken, until both directions have ended. */
 struct joined {
     struct served served;
+    struct served_reporter reporter; /* as of the session that it was taken on */
     struct relay *relay;
     uint64_t bytes_in, bytes_out; /* of a relay that has ended */
 };
@@ -61,9 +62,10 @@ static void joined_done(struct relay *r, int result, void *ud)
 }
 
 static void connection_taken(struct listen_server *l, struct stream *connection,
-                             struct stream *channel, const char *originator, void *ud)
+                             struct stream *channel, struct tunnel_session *taker, void *ud)
 {
     struct listen_channel *c = ud;
+    const struct served_reporter *reporter = tunnel_session_context(taker);
     struct joined *j = new0(struct joined);
     j->served.goal = c->served.goal;
     j->served.goal.kind = CHANNEL_ACCEPT;
@@ -71,6 +73,10 @@ static void connection_taken(struct listen_server *l, struct stream *connection,
     j->served.count = joined_count;
     j->served.bound_port = c->served.bound_port;
     served_begin(&j->served, c->session);
+    if (j->served.reporter && reporter) {
+        j->reporter = *reporter;
+        j->served.reporter = &j->reporter;
+    }
     served_opened(&j->served);
     list_append(c->list, &j->served.link);
     const struct relay_options options = {.done = joined_done, .ud = j};

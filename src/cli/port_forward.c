@@ -88,7 +88,10 @@ static struct listen_client *listen_there(const struct listen_client_options *op
 {
     struct port_forward *p = ud;
     struct tunnel_session *session = peer_link_session(p->link);
-    return session ? listen_client_new(session, options) : NULL;
+    struct listen_client_options own = *options;
+    own.open = open_channel; /* directly, where that can be */
+    own.open_ud = p;
+    return session ? listen_client_new(session, &own) : NULL;
 }
 
 static void unlisten_there(struct listen_client *l, void *ud)

@@ -68,7 +68,8 @@ static void take_connection(struct listen_client *l, const struct listen_event *
     str_copy(t->originator, sizeof(t->originator), event->originator);
     list_append(&l->takes, &t->link);
     const struct channel_open_options options = {.early = true, .opened = taken, .ud = t};
-    t->open = tunnel_session_open(l->session, &target, &options);
+    t->open = l->options.open ? l->options.open(&target, &options, l->options.open_ud)
+                              : tunnel_session_open(l->session, &target, &options);
 }
 
 static void fail(struct listen_client *l, int reason)

@@ -8,6 +8,9 @@
 
 #include "proto/dial_result.h"
 
+struct channel_open;
+struct channel_open_options;
+struct channel_target;
 struct stream;
 struct tunnel_session;
 struct listen_client;
@@ -31,6 +34,13 @@ struct listen_client_options {
     const char *bind; /* address, "localhost", "*"; NULL or "": loopback, both families */
     uint16_t port;    /* 0: any */
     const char *path; /* not NULL: a Unix socket instead */
+    /*
+     * Opens the channels on which connections are taken: on the same session (NULL), or on another
+     * one to the same agent, by the same peer.
+     */
+    struct channel_open *(*open)(const struct channel_target *target,
+                                 const struct channel_open_options *options, void *open_ud);
+    void *open_ud;
     listen_client_bound_fn *bound;
     listen_client_accepted_fn *accepted;
     listen_client_ended_fn *ended;

@@ -145,20 +145,24 @@ static struct waiting *find(struct tunnel_session *s, const struct id *id,
     return NULL;
 }
 
-void listen_server_take(struct channel_request *rq)
+bool listen_server_offers(struct tunnel_session *s, const struct id *connection)
 {
     struct listen_server *l;
-    struct tunnel_session *s = channel_request_session(rq);
-    struct waiting *w = s ? find(s, &channel_request_info(rq)->id, &l) : NULL;
+    return find(s, connection, &l) != NULL;
+}
+
+void listen_server_take(struct channel_request *rq, struct tunnel_session *of)
+{
+    struct listen_server *l;
+    struct tunnel_session *taker = channel_request_session(rq);
+    struct waiting *w = taker ? find(of, &channel_request_info(rq)->id, &l) : NULL;
     if (!w) {
         channel_refuse(rq, DIAL_CLOSED, "the connection does not wait any longer");
         return;
     }
     struct stream *connection = steal(&w->connection);
-    char originator[HOSTPORT_SIZE];
-    str_copy(originator, sizeof(originator), w->originator);
     waiting_free(l, w);
-    l->options.taken(l, connection, channel_accept(rq), originator, l->options.ud);
+    l->options.taken(l, connection, channel_accept(rq), taker, l->options.ud);
 }
 
 /* ---- life ---- */

@@ -5,10 +5,12 @@
  * it every accepted connection; those are announced and wait until the other end takes them by a
  * CHANNEL_ACCEPT request, which the caller passes to listen_server_take().
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "model/id.h"
 
 struct channel_request;
 struct stream;
@@ -16,11 +18,11 @@ struct tunnel_session;
 struct listen_server;
 
 /*
- * The other end takes a connection: `connection` (as offered) and `channel` (accepted) are the
- * callee's, to be joined. `originator` is borrowed.
+ * The other end takes a connection, by a request on the session `taker`: `connection` (as offered)
+ * and `channel` (accepted) are the callee's, to be joined.
  */
 typedef void listen_server_taken_fn(struct listen_server *l, struct stream *connection,
-                                    struct stream *channel, const char *originator, void *ud);
+                                    struct stream *channel, struct tunnel_session *taker, void *ud);
 /* The other end closed the listener, or the session ended. Close the socket, free it. */
 typedef void listen_server_closed_fn(struct listen_server *l, void *ud);
 
@@ -40,10 +42,13 @@ struct listen_server *listen_server_new(struct channel_request *rq, uint16_t bou
  * connection was closed). `originator`: "host:port", or NULL.
  */
 int listen_server_offer(struct listen_server *l, struct stream *connection, const char *originator);
+/* Whether a listener of the session offers this connection. */
+bool listen_server_offers(struct tunnel_session *s, const struct id *connection);
 /*
  * Answers a CHANNEL_ACCEPT request: finds the connection that waits under its id among all
- * listeners of the request's session, and reports it as taken; or refuses.
+ * listeners of the session `of` (the request's, or another one of the same peer), and reports it
+ * as taken; or refuses.
  */
-void listen_server_take(struct channel_request *rq);
+void listen_server_take(struct channel_request *rq, struct tunnel_session *of);
 /* Ends the listen channel and what waits. Returns NULL; accepts NULL. Not inside `taken`. */
 struct listen_server *listen_server_free(struct listen_server *l);

@@ -54,9 +54,10 @@ static void client_ended(struct listen_client *l, int reason, void *ud)
 }
 
 static void taken(struct listen_server *l, struct stream *connection, struct stream *channel,
-                  const char *originator, void *ud)
+                  struct tunnel_session *taker, void *ud)
 {
     struct listen_scene *sc = ud;
+    assert_ptr_equal(taker, sc->t.server);
     sc->inner[sc->n_taken] = connection;
     sc->channels[sc->n_taken++] = channel;
 }
@@ -73,7 +74,7 @@ static void serve(struct tunnel_session *s, struct channel_request *rq, void *ud
     struct listen_scene *sc = ud;
     enum channel_kind kind = channel_request_info(rq)->kind;
     if (kind == CHANNEL_ACCEPT)
-        listen_server_take(rq);
+        listen_server_take(rq, s);
     else if (sc->refuse)
         channel_refuse(rq, sc->refuse, "port 80 of nobody");
     else

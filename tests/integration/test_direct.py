@@ -102,10 +102,21 @@ def test_each_side_can_keep_to_the_relay(switch, make_deployment, supervisor, tc
         assert "direct" not in workspace.agent.text()
 
 
-def test_a_reverse_listener_works_with_a_direct_path(forward, tcp_echo):
-    running = forward("-R", f"0:127.0.0.1:{tcp_echo.port}")
+def test_connections_to_a_reverse_listener_are_taken_directly(mapped, road, supervisor, tcp_echo):
+    running = start_forward(mapped, supervisor, "-R", f"0:127.0.0.1:{tcp_echo.port}")
     running.wait_event("path", path="direct")
-    assert works(running.ports[0])
+    port = running.ports[0]
+    assert works(port)
+    until(lambda: recorded(mapped) == ["direct"], "a direct connection on record")
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(b"direct")
+        assert s.recv(100) == b"direct"
+        at = running.process.position()
+        road.block()
+        running.process.wait_event(event="path", path="relayed", since=at)
+    # The listener was on the relay all the time.
+    assert works(port)
+    until(lambda: "relay" in recorded(mapped), "a relayed connection on record")
 
 
 # ---- it dies ----
