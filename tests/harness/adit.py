@@ -160,8 +160,8 @@ class Workspace:
         (home / "tmp").mkdir(exist_ok=True)
         self.agent = self.deployment.supervisor.start(
             f"agent ({self.name})",
-            [*through, PROGRAM, "agent", "--url", self.deployment.url, "--token-file", self.token_file,
-             *args],
+            [*through, PROGRAM, "agent", "--url", self.deployment.url, "--token-file",
+             self.token_file, *args],
             env=clean_environment(home, **(env or {})), cwd=home, good_codes=(0,))
         self.wait_connected()
         return self.agent
