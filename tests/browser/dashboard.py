@@ -52,6 +52,12 @@ class Board:
     def text(self, selector="main"):
         return self.page.inner_text(selector)
 
+    def texts(self, selector):
+        """The texts of all that match."""
+        return json.loads(self.page.evaluate(
+            "JSON.stringify([...document.querySelectorAll('SELECTOR')].map(each => "
+            "each.textContent))".replace("SELECTOR", selector)))
+
     def fits(self):
         """Nothing makes the page wider than the window."""
         return self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

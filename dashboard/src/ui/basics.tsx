@@ -239,18 +239,18 @@ export function Time({ at, since }: { at: string | null | undefined; since?: boo
 }
 
 const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
-    [60, "second"], [3600, "minute"], [86400, "hour"], [86400 * 30, "day"],
+    [3600, "minute"], [86400, "hour"], [86400 * 30, "day"],
     [86400 * 365, "month"], [Infinity, "year"],
 ];
 const SIZES = {
-    second: 1, minute: 60, hour: 3600, day: 86400, month: 86400 * 30, year: 86400 * 365,
+    minute: 60, hour: 3600, day: 86400, month: 86400 * 30, year: 86400 * 365,
 };
 const formatter = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 export function relative(date: Date): string {
     const seconds = (date.getTime() - Date.now()) / 1000;
-    if (Math.abs(seconds) < 10)
-        return "just now";
+    if (Math.abs(seconds) < 60)
+        return seconds > 0 ? "in a moment" : "just now";
     const [, unit] = STEPS.find(([limit]) => Math.abs(seconds) < limit)!;
     return formatter.format(Math.trunc(seconds / SIZES[unit as keyof typeof SIZES]), unit);
 }
