@@ -56,9 +56,10 @@ int ssh_key_pair_path(char **ret, struct err *err)
 {
     _cleanup_free_ char *folder = NULL;
     int r = credentials_folder(&folder, err);
-    if (r == 0)
-        *ret = xasprintf("%s/ssh_key", folder);
-    return r;
+    if (r < 0)
+        return r;
+    *ret = xasprintf("%s/ssh_key", folder);
+    return 0;
 }
 
 int ssh_key_pair_get(char **ret_path, char ret_line[static SSH_KEY_LINE_SIZE], struct err *err)
@@ -66,11 +67,8 @@ int ssh_key_pair_get(char **ret_path, char ret_line[static SSH_KEY_LINE_SIZE], s
     _cleanup_free_ char *folder = NULL;
     _cleanup_free_ char *private_path = NULL;
     int r = credentials_folder(&folder, err);
-    if (r == 0)
-        r = secret_file_make_dir(folder, err);
-    if (r == 0)
-        r = ssh_key_pair_path(&private_path, err);
-    if (r < 0)
+    if (r < 0 || (r = secret_file_make_dir(folder, err)) < 0 ||
+        (r = ssh_key_pair_path(&private_path, err)) < 0)
         return r;
     _cleanup_free_ char *public_path = xasprintf("%s.pub", private_path);
     _cleanup_free_ char *lock_path = xasprintf("%s.lock", private_path);

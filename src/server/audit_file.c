@@ -36,13 +36,14 @@ static int open_path(const char *path, int *ret_fd, bool *ret_torn, struct err *
     struct stat st;
     char last;
 
+    *ret_fd = -1;
+    *ret_torn = false;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(err, -errno, "cannot open the audit file %s", path);
     if (!S_ISREG(st.st_mode))
         return err_set(err, -EINVAL, "the audit file %s is not a regular file", path);
     *ret_torn = st.st_size > 0 && (pread(fd, &last, 1, st.st_size - 1) != 1 || last != '\n');
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = steal_fd(&fd);
     return 0;
 }
 

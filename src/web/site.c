@@ -149,13 +149,11 @@ static void lead_to_login(struct visit *v)
     _cleanup_(buf_deinit) struct buf query = BUF_INIT(LOCATION_MAX);
     _cleanup_(buf_deinit) struct buf location = BUF_INIT(LOCATION_MAX);
 
-    if (same_origin_location(v->x->path, v->x->query, &here) < 0 || str_eq(buf_cstr(&here), "/"))
-        go(v, "/login");
-    else if (form_append(&query, "next", span_of(buf_cstr(&here))) < 0 ||
-             buf_appendf(&location, "/login?%s", buf_cstr(&query)) < 0)
-        go(v, "/login");
-    else
-        go(v, buf_cstr(&location));
+    bool back = same_origin_location(v->x->path, v->x->query, &here) >= 0 &&
+                !str_eq(buf_cstr(&here), "/") &&
+                form_append(&query, "next", span_of(buf_cstr(&here))) >= 0 &&
+                buf_appendf(&location, "/login?%s", buf_cstr(&query)) >= 0;
+    go(v, back ? buf_cstr(&location) : "/login");
 }
 
 static void dashboard_known(struct visit *v)
