@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "http/h2_compat.h"
 #include "http/h2_internal.h"
+#include "http/h2_memory.h"
 
 enum { READ_PER_TURN = 512 * 1024, MAX_ACKS = 100 };
 
@@ -227,11 +228,13 @@ static void make_nghttp2(struct h2 *s)
 {
     nghttp2_session_callbacks *cbs = NULL;
     nghttp2_option *option = make_option(&s->options.limits);
+    nghttp2_mem *mem = h2_memory();
     if (nghttp2_session_callbacks_new(&cbs) < 0)
         abort();
     h2_callbacks_set(cbs);
-    int result = s->options.role == H2_SERVER ? nghttp2_session_server_new2(&s->ng, cbs, s, option)
-                                              : nghttp2_session_client_new2(&s->ng, cbs, s, option);
+    int result = s->options.role == H2_SERVER
+                     ? nghttp2_session_server_new3(&s->ng, cbs, s, option, mem)
+                     : nghttp2_session_client_new3(&s->ng, cbs, s, option, mem);
     nghttp2_session_callbacks_del(cbs);
     nghttp2_option_del(option);
     if (result < 0)

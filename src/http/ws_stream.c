@@ -199,6 +199,8 @@ static int fill(struct ws_stream *w)
     }
     if (n == -EAGAIN) {
         w->starved = true;
+        if (w->in.len == 0)
+            buf_deinit(&w->in); /* one that waits costs no memory */
         return -EAGAIN;
     }
     w->below_ended = true;
