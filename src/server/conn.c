@@ -19,6 +19,7 @@
 #include "io/loop.h"
 #include "io/stream.h"
 #include "io/tls.h"
+#include "server/accept_gate.h"
 #include "server/client_ip.h"
 #include "server/instance.h"
 #include "server/lane_set.h"
@@ -34,6 +35,7 @@ struct conn {
     struct stream *first;     /* the socket, until its first byte has come */
     struct stream *handshake; /* TLS, until it is done */
     struct timer timer;       /* bounds both */
+    struct accept_pass pass;  /* likewise */
     bool lanes_only;          /* plain HTTP where https is spoken */
     struct server_conn *http; /* afterwards */
     /* of a move */
@@ -163,6 +165,7 @@ static void on_handshake(struct stream *tls, int result, const struct err *err, 
     struct conn *c = ud;
 
     timer_cancel(&c->timer);
+    accept_gate_leave(&c->w->gate, &c->pass);
     if (result < 0) {
         METRIC_ADD(&c->w->metrics, tls_failed, 1);
         log_debug("TLS handshake failed", LOG_STR("reason", err ? err->text : NULL));
@@ -235,6 +238,7 @@ static void on_first_byte(struct stream *s, unsigned events, void *ud)
         return;
     }
     timer_cancel(&c->timer);
+    accept_gate_leave(&c->w->gate, &c->pass);
     c->lanes_only = true;
     start_http(c, s, false);
 }
@@ -260,6 +264,7 @@ void conn_accepted(struct listener *l, struct stream *s, const struct addr *peer
         return;
     }
     timer_start(&c->timer, w->server->config->header_timeout);
+    accept_gate_enter(&w->gate, &c->pass);
     c->first = s;
     stream_set_ready(s, on_first_byte, c);
     stream_want(s, STREAM_READ);

@@ -9,6 +9,7 @@
 #include "io/timer.h"
 #include "proto/app_url.h"
 #include "proxy/proxy.h"
+#include "server/accept_gate.h"
 #include "server/config.h"
 #include "server/metrics.h"
 #include "server/quota.h"
@@ -41,10 +42,11 @@ struct server_worker {
     struct web *web;
     struct proxy *proxy;
     struct listener **listeners; /* one for each address of the server */
-    struct list conns;           /* struct conn: HTTP connections */
-    struct map *agents;          /* link id: struct agent_conn */
-    struct list relays;          /* struct relay_session */
-    struct map *lane_sets;       /* name of its key: struct lane_set */
+    struct accept_gate gate;
+    struct list conns;     /* struct conn: HTTP connections */
+    struct map *agents;    /* link id: struct agent_conn */
+    struct list relays;    /* struct relay_session */
+    struct map *lane_sets; /* name of its key: struct lane_set */
     struct peer_people *people;
     struct record_budget *records;
     unsigned requests;   /* of agent_request.c, asked for here and not answered */

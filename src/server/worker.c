@@ -290,6 +290,7 @@ static void on_started(struct loop *loop, void *ud)
                                            .live_ud = w});
     w->proxy = make_proxy(w);
     timer_init(&w->tick, loop, on_tick, w);
+    accept_gate_init(&w->gate, w);
     timer_start(&w->tick, USEC_PER_SEC);
 }
 
@@ -343,6 +344,7 @@ void server_worker_close(struct server_worker *w)
 {
     w->draining = w->closed = true;
     stop_listening(w);
+    accept_gate_deinit(&w->gate);
     timer_cancel(&w->tick);
     relay_sessions_close(w);
     web_end_streams(w->web);
