@@ -265,6 +265,67 @@ static void peers_talk_in_another_tls_connection(void **state)
     }
 }
 
+/* Records that come first and what goes as it is behind them, in one go. */
+static void leave_one_way(struct side *from, struct side *to, size_t n_records)
+{
+    char data[64];
+    tls_read_exactly(to->s);
+    for (size_t i = 0; i < n_records; i++)
+        assert_int_equal(stream_send_bytes(from->s, "sealed", 6), 6);
+    tls_leave_sending(from->s);
+    assert_int_equal(stream_send_bytes(from->s, "as it is", 8), 8);
+    for (size_t i = 0; i < n_records; i++) {
+        assert_int_equal(stream_recv(to->s, data, 6), 6);
+        assert_memory_equal(data, "sealed", 6);
+    }
+    assert_int_equal(recv(stream_fd(to->s), data, sizeof(data), MSG_PEEK), 8);
+    assert_memory_equal(data, "as it is", 8);
+    tls_leave_receiving(to->s);
+    assert_int_equal(stream_recv(to->s, data, sizeof(data)), 8);
+    assert_memory_equal(data, "as it is", 8);
+}
+
+static void tls_can_be_left_behind_a_record(void **state)
+{
+    struct scene *s = *state;
+    open_peers(s, SOCKETS, 0);
+    leave_one_way(&s->server, &s->client, 1);
+    /* The other direction is still sealed. */
+    s->client.talker.to_send = 1000;
+    s->server.talker.shut = true;
+    talker_start(&s->server.talker);
+    assert_int_equal(stream_send_bytes(s->client.s, (unsigned char[]){pattern(0)}, 1), 1);
+    TURN_UNTIL(s->loop, s->server.talker.received == 1);
+}
+
+static void what_has_left_tls_ends_in_order(void **state)
+{
+    struct scene *s = *state;
+    open_peers(s, SOCKETS, 0);
+    leave_one_way(&s->server, &s->client, 1);
+    leave_one_way(&s->client, &s->server, 3);
+    converse(s, 3000000, 2000000);
+    assert_int_equal(stream_shutdown(s->client.s), 0);
+}
+
+static void what_tls_has_kept_goes_before_what_has_left(void **state)
+{
+    struct scene *s = *state;
+    open_peers(s, PAIR, 20);
+    tls_read_exactly(s->client.s);
+    assert_int_equal(stream_send_bytes(s->server.s, "a sealed record", 15), 15);
+    tls_leave_sending(s->server.s);
+    assert_int_equal(stream_send_bytes(s->server.s, "as it is", 8), -EAGAIN);
+    assert_true(stream_unsent(s->server.s));
+    char data[15];
+    stream_set_ready(s->client.s, NULL, NULL);
+    while (stream_recv(s->client.s, data, sizeof(data)) == -EAGAIN)
+        loop_turn(s->loop, false);
+    assert_memory_equal(data, "a sealed record", 15);
+    tls_leave_receiving(s->client.s);
+    converse(s, 0, 100000);
+}
+
 static void a_peer_with_another_key_is_refused_by_both(void **state)
 {
     struct scene *s = *state;
@@ -769,6 +830,9 @@ int main(void)
         scene_test(peers_talk_over_sockets),
         scene_test(peers_talk_over_a_tiny_pair),
         scene_test(peers_talk_in_another_tls_connection),
+        scene_test(tls_can_be_left_behind_a_record),
+        scene_test(what_has_left_tls_ends_in_order),
+        scene_test(what_tls_has_kept_goes_before_what_has_left),
         scene_test(a_peer_with_another_key_is_refused_by_both),
         scene_test(a_peer_without_a_pin_trusts_nobody),
         scene_test(a_peer_accepts_no_web_client),

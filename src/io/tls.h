@@ -100,3 +100,17 @@ struct stream *tls_start(struct tls_context *ctx, struct stream *next,
 const char *tls_alpn(const struct stream *tls);
 /* The name the client asked for by SNI, or "". */
 const char *tls_server_name(const struct stream *tls);
+
+/*
+ * Leaving TLS, one direction at a time, for bytes that are protected by themselves (SSH). Both
+ * sides must agree where: the sender leaves behind something that the receiver understands as the
+ * last. The end of a direction that has left is the end of `next`, and its shutdown shuts that
+ * down.
+ */
+/* From here on nothing beyond a record is taken from `next`: to be called on the receiving side
+   before the other one can have left. */
+void tls_read_exactly(struct stream *tls);
+/* What is sent after this goes as it is. After the handshake; not after a shutdown. */
+void tls_leave_sending(struct stream *tls);
+/* What comes after the record that was read last is as it is. */
+void tls_leave_receiving(struct stream *tls);

@@ -70,6 +70,8 @@ struct tls_stream {
     bool recv_ended;
     bool shut;
     bool shut_sent;
+    bool left_sending; /* TLS has been left (tls_leave_sending()) */
+    bool left_receiving;
     char *alpn; /* NULL: none was chosen */
     struct defer kick;
     struct orphan *orphan;
@@ -158,6 +160,19 @@ static void apply_wants(struct tls_stream *t)
     stream_want(t->s.next, below);
 }
 
+/* 0, -EAGAIN and what to wait for, or the failure. */
+static int send_end(struct tls_stream *t)
+{
+    if (t->left_sending)
+        return stream_shutdown(t->s.next);
+    before_ssl(t);
+    int r = SSL_shutdown(t->ssl);
+    if (r >= 0)
+        return 0;
+    r = why(t, r, &t->write_want);
+    return r ? r : -EPIPE;
+}
+
 static int flush(struct tls_stream *t)
 {
     int r = tls_link_flush(&t->link);
@@ -171,15 +186,11 @@ static int flush(struct tls_stream *t)
     t->write_want = STREAM_WRITE;
     if (!t->shut || t->shut_sent)
         return 0;
-    before_ssl(t);
-    r = SSL_shutdown(t->ssl);
-    if (r >= 0) {
+    r = send_end(t);
+    if (r == 0)
         t->shut_sent = true;
-        return 0;
-    }
-    r = why(t, r, &t->write_want);
-    if (r != -EAGAIN)
-        t->send_failure = r ? r : -EPIPE;
+    else if (r != -EAGAIN)
+        t->send_failure = r;
     return r;
 }
 
@@ -355,6 +366,19 @@ static void step_handshake(struct tls_stream *t)
     end_handshake(t, r, &err);
 }
 
+static ssize_t recv_below(struct tls_stream *t, void *data, size_t len)
+{
+    ssize_t n = stream_recv(t->s.next, data, len);
+    if (n == 0)
+        t->recv_ended = true;
+    else if (n < 0 && n != -EAGAIN)
+        t->recv_failure = (int)n;
+    t->read_want = STREAM_READ;
+    if (n <= 0)
+        apply_wants(t);
+    return n;
+}
+
 static ssize_t tls_recv(struct stream *s, void *data, size_t len)
 {
     struct tls_stream *t = tls_of(s);
@@ -364,6 +388,8 @@ static ssize_t tls_recv(struct stream *s, void *data, size_t len)
         return -EAGAIN;
     if (t->recv_ended || t->recv_failure)
         return t->recv_failure;
+    if (t->left_receiving)
+        return recv_below(t, data, len);
     while (got < len) {
         before_ssl(t);
         r = SSL_read_ex(t->ssl, (char *)data + got, len - got, &n);
@@ -463,6 +489,17 @@ static ssize_t send_batch(struct tls_stream *t, const struct iovec *iov, int n_i
     return taken > 0 ? (ssize_t)taken : n;
 }
 
+/* Bytes taken; or -EAGAIN; or the failure. */
+static ssize_t send_below(struct tls_stream *t, const struct iovec *iov, int n_iov)
+{
+    ssize_t n = stream_send(t->s.next, iov, n_iov);
+    if (n < 0 && n != -EAGAIN)
+        t->send_failure = (int)n;
+    if (n < 0)
+        apply_wants(t);
+    return n;
+}
+
 static ssize_t tls_send(struct stream *s, const struct iovec *iov, int n_iov)
 {
     struct tls_stream *t = tls_of(s);
@@ -474,7 +511,9 @@ static ssize_t tls_send(struct stream *s, const struct iovec *iov, int n_iov)
         return -EAGAIN;
     if (t->link.kept_len > 0)
         flush(t);
-    while (!t->send_failure && t->link.kept_len == 0 && n > 0) {
+    if (t->left_sending && !t->send_failure && t->link.kept_len == 0)
+        return send_below(t, iov, n_iov);
+    while (!t->left_sending && !t->send_failure && t->link.kept_len == 0 && n > 0) {
         n = send_batch(t, iov, n_iov, taken);
         if (n > 0)
             taken += (size_t)n;
@@ -712,4 +751,22 @@ const char *tls_server_name(const struct stream *tls)
 {
     const char *name = SSL_get_servername(tls_of(tls)->ssl, TLSEXT_NAMETYPE_host_name);
     return name ? name : "";
+}
+
+void tls_read_exactly(struct stream *tls)
+{
+    SSL_set_read_ahead(tls_of(tls)->ssl, 0);
+}
+
+void tls_leave_sending(struct stream *tls)
+{
+    tls_of(tls)->left_sending = true;
+}
+
+void tls_leave_receiving(struct stream *tls)
+{
+    struct tls_stream *t = tls_of(tls);
+    t->left_receiving = true;
+    t->more_inside = false;
+    apply_wants(t);
 }
