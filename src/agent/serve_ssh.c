@@ -60,7 +60,11 @@ static void refuse(struct ssh_channel *c, const struct err *err)
 static void sshd_started(struct ssh_service *service, void *ud)
 {
     struct ssh_channel *c = ud;
-    ssh_service_carry(service, lane_stream_wrap(channel_accept(steal(&c->rq))));
+    struct stream *channel = channel_accept(steal(&c->rq));
+    struct stream *s = lane_stream_wrap(channel);
+    if (s != channel)
+        lane_stream_leave_tls(s);
+    ssh_service_carry(service, s);
 }
 
 static void sshd_logged(const struct sshd_event *e, void *ud)

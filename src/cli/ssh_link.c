@@ -25,6 +25,7 @@
 #include "io/timer.h"
 #include "io/tls.h"
 #include "tunnel/lane_client.h"
+#include "tunnel/lane_stream.h"
 #include "tunnel/peer_link.h"
 #include "tunnel/session.h"
 
@@ -105,6 +106,7 @@ static void go_on(struct ssh_link *l)
     const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
     struct stream *own = stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO);
     struct stream *channel = lane_client_wrap(l->lanes, steal(&l->channel), NULL, NULL);
+    lane_stream_leave_tls(channel);
     l->relay = relay_new(own, channel, &options);
 }
 
@@ -233,19 +235,17 @@ static void took_too_long(struct timer *t, void *ud)
     fail(l, EXIT_CODE_NOT_REACHABLE, err.text);
 }
 
+/* Directly if there is a direct path by now, whatever the channel's session. */
 static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, void *ud)
 {
     struct ssh_link *l = ud;
     struct peer_path path;
+    peer_link_path(l->link, &path);
     ret->pin = *peer_link_agent_pin(l->link);
-    if (session != peer_link_session(l->link)) {
-        peer_link_path(l->link, &path);
-        ret->direct = path.kind == PEER_PATH_DIRECT;
-        ret->addr = path.addr;
-        return ret->direct;
-    }
+    ret->direct = path.kind == PEER_PATH_DIRECT;
+    ret->addr = path.addr;
     ret->server_url = l->api.url;
-    return agent_carrier_lane_key(l->carrier, &ret->key);
+    return ret->direct || agent_carrier_lane_key(l->carrier, &ret->key);
 }
 
 static int start(struct ssh_link *l)

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "http/h2.h"
 #include "io/loop.h"
+#include "io/tls.h"
 #include "tunnel/channel_request.h"
 
 enum { NUMBER_LEN = 8 };
@@ -36,6 +37,7 @@ struct lane_stream {
     struct lane_stream_watch watch;
     uint64_t sent, received; /* on the channel */
     bool first;
+    bool leaves_tls;
     bool sends_on_lane;
     bool receives_on_lane;
     bool knows;            /* `continues_at` */
@@ -136,6 +138,8 @@ static int move_sending(struct lane_stream *l)
     if (r < 0)
         return r;
     l->shut_on_channel = l->shut;
+    if (l->leaves_tls)
+        tls_leave_sending(l->lane);
     if (l->shut) {
         stream_shutdown(l->lane);
     } else {
@@ -203,6 +207,8 @@ static bool read_number(struct lane_stream *l)
         }
         l->number_len += (size_t)n;
     }
+    if (l->leaves_tls)
+        tls_leave_receiving(l->lane);
     other_has_moved(l);
     return true;
 }
@@ -451,6 +457,11 @@ bool lane_stream_has_lane(const struct stream *s)
     return of(s)->lane != NULL;
 }
 
+void lane_stream_leave_tls(struct stream *s)
+{
+    of(s)->leaves_tls = true;
+}
+
 void lane_stream_drop(struct stream *s)
 {
     struct lane_stream *l = of(s);
@@ -463,6 +474,8 @@ void lane_stream_attach(struct stream *s, struct stream *lane, bool first)
     struct lane_stream *l = of(s);
     l->lane = lane;
     l->first = first;
+    if (l->leaves_tls)
+        tls_read_exactly(lane);
     stream_set_ready(lane, lane_ready, l);
     if (first && move_sending(l) < 0) {
         l->first = false;

@@ -47,12 +47,17 @@ struct stream *lane_stream_channel(const struct stream *s);
 /* Whether a lane is attached, of use or not yet known to be. */
 bool lane_stream_has_lane(const struct stream *s);
 
+/*
+ * What passes is protected by itself, and its ends know each other from the session (SSH): on a
+ * lane it leaves TLS, which has told by then whose lane it is. Both ends say so, before attaching.
+ */
+void lane_stream_leave_tls(struct stream *s);
 /* Gives the lane up: if nothing has moved, as if it had been lost; otherwise the stream fails. */
 void lane_stream_drop(struct stream *s);
 /*
  * Takes over a lane: a stream that ends its directions one by one, whose other end belongs to the
- * channel's other end. `first`: this side moves at once and says so (the agent, who knows by then
- * that the lane is good); the other one moves when it hears that. The failure of a lane becomes the
- * stream's once this side has moved.
+ * channel's other end (from tls_start(), if TLS is to be left). `first`: this side moves at once
+ * and says so (the agent, who knows by then that the lane is good); the other one moves when it
+ * hears that. The failure of a lane becomes the stream's once this side has moved.
  */
 void lane_stream_attach(struct stream *s, struct stream *lane, bool first);

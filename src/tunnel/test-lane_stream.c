@@ -20,6 +20,8 @@ struct lane_scene {
     struct tls_identity *id;
     struct tls_context *tls;
     struct side near, far; /* the CLI's, the agent's */
+    bool leaves_tls;
+    int near_fd; /* of the lane */
 };
 
 static void on_moved(struct stream *s, void *ud)
@@ -112,6 +114,11 @@ static void lane_attach(struct lane_scene *sc)
 {
     struct stream *lane[2];
     lane_open(sc, lane);
+    sc->near_fd = stream_fd(lane[0]);
+    if (sc->leaves_tls) {
+        lane_stream_leave_tls(sc->near.talker.s);
+        lane_stream_leave_tls(sc->far.talker.s);
+    }
     lane_stream_attach(sc->near.talker.s, lane[0], false);
     lane_stream_attach(sc->far.talker.s, lane[1], true);
 }
@@ -135,10 +142,11 @@ static void no_byte_is_lost_doubled_or_reordered_wherever_it_moves(void **state)
 {
     static const uint64_t moments[] = {0, 1, 100, 16384, 65535, 65536, 200000, MEBIBYTE};
     static const size_t chunks[] = {0, 1000};
-    for (size_t i = 0; i < ARRAY_LEN(moments) * ARRAY_LEN(chunks); i++) {
-        uint64_t moment = moments[i / ARRAY_LEN(chunks)];
+    for (size_t i = 0; i < 2 * ARRAY_LEN(moments) * ARRAY_LEN(chunks); i++) {
+        uint64_t moment = moments[i / 2 / ARRAY_LEN(chunks)];
         struct lane_scene sc;
         scene_open(&sc, 4 * MEBIBYTE + i, 4 * MEBIBYTE - i);
+        sc.leaves_tls = i / ARRAY_LEN(chunks) % 2;
         sc.near.talker.chunk = sc.far.talker.chunk = chunks[i % ARRAY_LEN(chunks)];
         TURN_UNTIL(sc.tunnel.loop, sc.near.talker.received >= moment);
         lane_attach(&sc);
@@ -155,12 +163,14 @@ static void no_byte_is_lost_doubled_or_reordered_wherever_it_moves(void **state)
 static void half_close_is_kept_wherever_it_falls(void **state)
 {
     static const uint64_t lengths[] = {0, 1, 5000, 70000, 2 * MEBIBYTE};
-    for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
+    for (size_t i = 0; i < 2 * ARRAY_LEN(lengths); i++)
         for (int from_near = 0; from_near < 2; from_near++)
             for (int late = 0; late < 2; late++) {
+                uint64_t length = lengths[i / 2];
                 struct lane_scene sc;
-                scene_open(&sc, from_near ? lengths[i] : 3 * MEBIBYTE,
-                           from_near ? 3 * MEBIBYTE : lengths[i]);
+                scene_open(&sc, from_near ? length : 3 * MEBIBYTE,
+                           from_near ? 3 * MEBIBYTE : length);
+                sc.leaves_tls = i % 2;
                 struct side *shorter = from_near ? &sc.near : &sc.far;
                 struct side *longer = from_near ? &sc.far : &sc.near;
                 if (late)
@@ -171,6 +181,33 @@ static void half_close_is_kept_wherever_it_falls(void **state)
                 expect_all(&sc);
                 scene_close(&sc);
             }
+}
+
+static void what_is_protected_by_itself_leaves_tls(void **state)
+{
+    for (int leaves = 0; leaves < 2; leaves++) {
+        struct lane_scene sc;
+        unsigned char seen[64];
+        uint64_t at = 0;
+        scene_open(&sc, 0, 16 * MEBIBYTE);
+        sc.leaves_tls = leaves;
+        sc.near.talker.stalled = true;
+        talker_wants(&sc.near.talker);
+        lane_attach(&sc);
+        TURN_UNTIL(sc.tunnel.loop, recv(sc.near_fd, seen, sizeof(seen), MSG_PEEK) == sizeof(seen) &&
+                                       sc.near.n_moved);
+        for (size_t n = 0; n < sizeof(seen) && at < 16 * MEBIBYTE; n++)
+            if (seen[n] != pattern(at + n)) {
+                at++;
+                n = SIZE_MAX;
+            }
+        assert_int_equal(at < 16 * MEBIBYTE, leaves);
+        sc.near.talker.stalled = false;
+        talker_wants(&sc.near.talker);
+        TURN_UNTIL(sc.tunnel.loop, both_done(&sc));
+        expect_all(&sc);
+        scene_close(&sc);
+    }
 }
 
 static void whoever_is_done_may_go_at_once(void **state)
@@ -385,6 +422,7 @@ static void a_channel_is_found_by_its_number_while_it_lives(void **state)
 
 TEST_MAIN(cmocka_unit_test(no_byte_is_lost_doubled_or_reordered_wherever_it_moves),
           cmocka_unit_test(half_close_is_kept_wherever_it_falls),
+          cmocka_unit_test(what_is_protected_by_itself_leaves_tls),
           cmocka_unit_test(whoever_is_done_may_go_at_once),
           cmocka_unit_test(a_reader_that_stops_stops_the_sender_on_the_lane_too),
           cmocka_unit_test(a_lane_that_dies_before_anything_moved_changes_nothing),
