@@ -136,6 +136,8 @@ static int start(struct agent_process *a, const struct agent_config *config, str
         return r;
     a->api = server_api_new(a->loop, a->identity, a->records);
     a->apps = apps_new(a->loop);
+    if (a->port)
+        server_api_tell_direct(a->api);
     const struct agent_link_options link = {.opener = ws_carrier_opener(a->carrier),
                                             .requested = requested,
                                             .changed = link_changed,

@@ -30,6 +30,7 @@ struct server_api {
     struct loop *loop;
     struct records *records;
     struct tls_pin pin;
+    bool direct;
     struct list streams; /* of GET /events */
     size_t n_streams;
     struct timer look;    /* runs while there are streams */
@@ -48,6 +49,7 @@ static void answer_info(struct server_api *a, struct channel_request *rq)
     struct api_agent_info info = {0};
     memcpy(info.pin, a->pin.sha256, sizeof(info.pin));
     str_copy(info.version, sizeof(info.version), ADIT_VERSION);
+    info.direct = a->direct;
     struct utsname system;
     if (uname(&system) == 0) {
         str_copy(info.os, sizeof(info.os), system.sysname);
@@ -190,6 +192,11 @@ struct server_api *server_api_new(struct loop *loop, const struct tls_identity *
     timer_init(&a->look, loop, look_again, a);
     buf_init(&a->last_seen, BODY_MAX_LEN);
     return a;
+}
+
+void server_api_tell_direct(struct server_api *a)
+{
+    a->direct = true;
 }
 
 void server_api_handle(struct server_api *a, struct channel_request *rq)

@@ -14,6 +14,8 @@ struct tls_identity;
 /* Both are borrowed. */
 struct server_api *server_api_new(struct loop *loop, const struct tls_identity *identity,
                                   struct records *records);
+/* The agent has a port of its own for people: GET /info says so. */
+void server_api_tell_direct(struct server_api *a);
 /* Takes over a request of the server's session and answers it. */
 void server_api_handle(struct server_api *a, struct channel_request *rq);
 /* Returns NULL; accepts NULL. */

@@ -11,6 +11,7 @@ static const struct api_field agent_info_fields[] = {
     API_F_TEXT(struct api_agent_info, os, "os", text, API_OPT),
     API_F_TEXT(struct api_agent_info, arch, "arch", text, API_OPT),
     API_F_TEXT(struct api_agent_info, hostname, "hostname", text, API_OPT),
+    API_F_BOOL(struct api_agent_info, direct, "direct", API_OPT),
 };
 API_TYPE(api_agent_info_type, struct api_agent_info, "AgentInfo", agent_info_fields);
 

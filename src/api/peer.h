@@ -11,6 +11,7 @@ struct api_agent_info {
     char os[AGENT_INFO_SIZE];
     char arch[AGENT_INFO_SIZE];
     char hostname[AGENT_INFO_SIZE];
+    bool direct; /* it has a port of its own for people */
 };
 API_MESSAGE(agent_info);
 

@@ -21,7 +21,8 @@
     "\"created_at\":" TIME ",\"expires_at\":null,\"last_used_at\":null}"
 #define AGENT                                                                                      \
     "{\"id\":" ID1 ",\"name\":\"main\",\"alias\":\"0123456789abv\",\"status\":\"connected\","      \
-    "\"version\":\"0.1\",\"os\":\"linux\",\"arch\":\"\",\"hostname\":\"h\",\"pin\":" PIN1 ","      \
+    "\"direct\":true,\"version\":\"0.1\",\"os\":\"linux\",\"arch\":\"\",\"hostname\":\"h\","       \
+    "\"pin\":" PIN1 ","                                                                            \
     "\"created_at\":" TIME ",\"connected_at\":" TIME ",\"last_seen_at\":" TIME "}"
 #define WORKSPACE                                                                                  \
     "{\"id\":" ID1 ",\"name\":\"ws\",\"owner\":\"anna\",\"owner_id\":" ID2                         \
@@ -104,7 +105,7 @@ static const struct {
      "{\"templates\":[{\"id\":" ID1 ",\"name\":\"g\",\"version\":1,"
      "\"policy\":" POLICY ",\"created_at\":" TIME ",\"updated_at\":" TIME "}],\"next\":null}"},
     {&api_agent_info_type, "{\"pin\":" PIN ",\"version\":\"1\",\"os\":\"\",\"arch\":\"\","
-                           "\"hostname\":\"\"}"},
+                           "\"hostname\":\"\",\"direct\":true}"},
     {&api_grant_type, GRANT},
     {&api_peer_type, "{\"id\":" ID1 ",\"pin\":" PIN1 ",\"user\":\"anna\",\"grant\":" GRANT "}"},
     {&api_ssh_info_type, "{\"user\":\"root\",\"host_key\":\"ssh-ed25519 AAAA\"}"},

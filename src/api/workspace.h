@@ -18,6 +18,7 @@ struct api_agent {
     struct agent agent;
     enum api_agent_status status;
     usec_t last_seen_at; /* now, while it is connected */
+    bool direct;         /* connected, and people may reach it without the relay if they can */
 };
 API_MESSAGE(agent);
 

@@ -167,6 +167,7 @@ static void enter(struct agent_conn *a, const struct api_agent_info *info)
     struct replacement *old;
 
     str_copy(p.version, sizeof(p.version), info->version);
+    p.direct = info->direct && !s->config->no_direct;
     if (!registry_enter(s->registry, &p, &replaced))
         return;
     old = new0(struct replacement);

@@ -26,6 +26,7 @@ struct presence {
     usec_t last_seen_at;
     struct tls_pin pin; /* of its peer sessions */
     char version[AGENT_INFO_SIZE];
+    bool direct; /* it has a port of its own, and people may use it */
 };
 
 struct registry *registry_new(void);

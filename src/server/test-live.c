@@ -194,9 +194,10 @@ static void on_peer_ready(struct stream *peer, unsigned events, void *ud)
 
 static void on_requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
 {
-    static const char info[] = "{\"pin\":\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\","
-                               "\"version\":\"9.9\",\"os\":\"Linux\",\"arch\":\"x\","
-                               "\"hostname\":\"h\"}";
+    static const char info[] =
+        "{\"pin\":\"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU\","
+        "\"version\":\"9.9\",\"os\":\"Linux\",\"arch\":\"x\",\"direct\":true,"
+        "\"hostname\":\"h\"}";
     struct fake_agent *a = ud;
     const struct channel_request_info *i = channel_request_info(rq);
 

@@ -43,6 +43,7 @@ static bool live_presence(void *ud, const struct id *agent_id, struct web_presen
     ret->connected_at = p.connected_at;
     ret->last_seen_at = p.last_seen_at;
     str_copy(ret->version, sizeof(ret->version), p.version);
+    ret->direct = p.direct;
     return true;
 }
 

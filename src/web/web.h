@@ -29,6 +29,7 @@ struct web_presence {
     usec_t connected_at; /* since 1970 UTC */
     usec_t last_seen_at;
     char version[AGENT_INFO_SIZE];
+    bool direct; /* people may reach it without the relay if they can */
 };
 
 /*

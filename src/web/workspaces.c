@@ -27,6 +27,7 @@ static void show_agent(struct call *c, const struct agent *agent, struct api_age
     ret->agent = *agent;
     if (c->web->o.live->presence(c->web->o.live_ud, &agent->id, &here)) {
         ret->status = API_AGENT_CONNECTED;
+        ret->direct = here.direct;
         ret->last_seen_at = here.last_seen_at;
         ret->agent.connected_at = here.connected_at;
         str_copy(ret->agent.version, sizeof(ret->agent.version), here.version);

@@ -91,6 +91,8 @@ def test_each_side_can_keep_to_the_relay(switch, make_deployment, supervisor, tc
     deployment = make_deployment(*(["--no-direct"] if switch == "server" else []))
     workspace = deployment.workspace(agent=False)
     workspace.start_agent(*(["--no-direct"] if switch == "agent" else []))
+    shown = workspace.owner.run("show", workspace.name, "--output", "json").json()
+    assert shown["agents"][0]["direct"] == (switch == "command")
     args = ["--no-direct"] if switch == "command" else []
     running = start_forward(workspace, supervisor, *args, "--tcp",
                             f"{net.free_port()}:{tcp_echo.port}")
