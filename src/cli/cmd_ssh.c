@@ -58,6 +58,12 @@ static const struct option options[] = {
     {0},
 };
 
+/*
+ * Set for ssh by `adit ssh` to the alias that it has prepared: a section of config-ssh applies as
+ * well, and may be for another deployment.
+ */
+static const char prepared_variable[] = "ADIT_SSH_PREPARED";
+
 /* The command line, taken apart. */
 struct ssh_words {
     int own;         /* adit's words, up to the workspace, without those of `before` */
@@ -151,6 +157,7 @@ static void add_all(struct ssh_run *r, const struct ssh_setup *setup, const stru
 
 static int become_ssh(struct ssh_run *r, struct err *err)
 {
+    setenv(prepared_variable, r->alias, 1);
     signal(SIGPIPE, SIG_DFL); /* which ssh would inherit */
     execvp("ssh", r->argv);
     if (errno == ENOENT)
@@ -260,6 +267,8 @@ static int run_prepare(struct cli *cli, const struct ssh_link_options *link)
     struct err err = ERR_INIT;
     struct api_ssh_info info;
     char line[SSH_KEY_LINE_SIZE], *path = NULL;
+    if (str_eq(getenv(prepared_variable), link->alias))
+        return EXIT_CODE_OK;
     if (ssh_key_pair_get(&path, line, &err) < 0)
         return cli_failure(cli, &err);
     free(path);
@@ -344,7 +353,8 @@ const struct command cmd_ssh = {
                 "adit ssh dev make -C project test\n"
                 "adit ssh dev -L 5432:db.internal:5432 -N\n"
                 "adit ssh dev -R 9003:localhost:9003      # a debugger calls back",
-    .exits = "otherwise that of ssh: the command's, or 255 where it did not come to it",
+    .exits = "2  the command line is wrong\n"
+             "otherwise that of ssh: the command's, or 255 where it did not come to it",
     .traits = COMMAND_API | COMMAND_WORKSPACE | COMMAND_PASSES_ON,
     .min_words = 1,
     .max_words = WORDS_ANY,

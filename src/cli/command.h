@@ -8,11 +8,12 @@
 struct cli;
 
 enum {
-    COMMAND_API = 1,        /* talks to a deployment: takes --url */
-    COMMAND_OUTPUT = 2,     /* takes --output text|json */
-    COMMAND_WORKSPACE = 4,  /* its first argument is a workspace: for completion */
-    COMMAND_COMMAND = 8,    /* its arguments are a command: for completion */
-    COMMAND_PASSES_ON = 16, /* what follows its first word belongs to another program */
+    COMMAND_API = 1,       /* talks to a deployment: takes --url */
+    COMMAND_OUTPUT = 2,    /* takes --output text|json */
+    COMMAND_WORKSPACE = 4, /* its first argument is a workspace: for completion */
+    COMMAND_COMMAND = 8,   /* its arguments are a command: for completion */
+    /* What follows its first word belongs to another program, whose exit code it has. */
+    COMMAND_PASSES_ON = 16,
 };
 
 enum { WORDS_ANY = 255 };

@@ -149,7 +149,10 @@ static void put_forward(struct forward_display *d, size_t index, size_t name, si
 static void put_path(struct forward_display *d, size_t width)
 {
     char text[LINE_TEXT_MAX], rtt[TEXT_SIZE];
-    if (!d->up)
+    if (!d->up && d->direct[0])
+        snprintf(text, sizeof(text), "%s: direct %s, without the server: %s", d->options.workspace,
+                 d->direct, d->reason);
+    else if (!d->up)
         snprintf(text, sizeof(text), "%s: waiting: %s", d->options.workspace,
                  d->reason[0] ? d->reason : "connecting");
     else
@@ -276,7 +279,10 @@ void forward_display_path(struct forward_display *d, const char *address)
     d->rtt = 0;
     if (d->out->json) {
         json_t *event = named("path");
-        json_object_set_new(event, "path", json_string(address ? "direct" : "relayed"));
+        json_t *path = address ? json_string("direct")
+                       : d->up ? json_string("relayed")
+                               : json_null();
+        json_object_set_new(event, "path", path);
         json_object_set_new(event, "address", address ? json_string(address) : json_null());
         print_event(d, event);
         return;
@@ -285,8 +291,8 @@ void forward_display_path(struct forward_display *d, const char *address)
         snprintf(text, sizeof(text), "Direct connection to %s (%s).", d->options.workspace,
                  address);
     else
-        snprintf(text, sizeof(text), "No direct connection to %s any longer; relayed again.",
-                 d->options.workspace);
+        snprintf(text, sizeof(text), "No direct connection to %s any longer%s.",
+                 d->options.workspace, d->up ? "; relayed again" : "");
     say(d, NORMAL, text);
 }
 
@@ -318,7 +324,10 @@ void forward_display_away(struct forward_display *d, bool was_up, const char *re
         print_reason(d, "waiting");
         return;
     }
-    if (was_up)
+    if (was_up && d->direct[0])
+        snprintf(text, sizeof(text), "lost the server (%s); the direct connection to %s goes on",
+                 d->reason, d->options.workspace);
+    else if (was_up)
         snprintf(text, sizeof(text), "lost %s (%s); waiting for it, with the listeners open",
                  d->options.workspace, d->reason);
     else

@@ -24,7 +24,7 @@ void forward_display_event(struct forward_display *d, const struct forward_event
 
 /* The session is there, relayed. */
 void forward_display_up(struct forward_display *d);
-/* While it is there: what is new goes directly to `address` now; NULL: by the relay again. */
+/* What is new goes directly to `address` now; NULL: by the relay again, or (away) nowhere. */
 void forward_display_path(struct forward_display *d, const char *address);
 /* For the first time the session is there and everything listens. */
 void forward_display_ready(struct forward_display *d);

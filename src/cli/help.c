@@ -106,6 +106,10 @@ static void print_command_list(const struct printer *p, const struct command *co
 static void print_exits(const struct printer *p, const struct command *c)
 {
     print_title(p, "Exit codes:");
+    if (c->traits & COMMAND_PASSES_ON) {
+        print_lines(p, c->exits);
+        return;
+    }
     print_lines(p, "0  done\n"
                    "1  it did not work; the error says why\n"
                    "2  the command line is wrong; nothing was started");

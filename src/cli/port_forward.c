@@ -88,7 +88,10 @@ static struct listen_client *listen_there(const struct listen_client_options *op
 {
     struct port_forward *p = ud;
     struct tunnel_session *session = peer_link_session(p->link);
-    return session ? listen_client_new(session, options) : NULL;
+    struct listen_client_options own = *options;
+    own.open = open_channel; /* directly, where that can be */
+    own.open_ud = p;
+    return session ? listen_client_new(session, &own) : NULL;
 }
 
 static void unlisten_there(struct listen_client *l, void *ud)
@@ -165,14 +168,33 @@ static void retry_soon(struct port_forward *p)
     timer_start(&p->retry, ms * USEC_PER_MSEC);
 }
 
+static void show_path(struct port_forward *p)
+{
+    struct peer_path path;
+    char text[ADDR_TEXT_LEN];
+    peer_link_path(p->link, &path);
+    bool direct = path.kind == PEER_PATH_DIRECT;
+    if (p->done || (!direct && !p->direct))
+        return;
+    p->direct = direct;
+    forward_display_path(p->display, direct ? addr_format(&path.addr, text) : NULL);
+    forward_display_round_trip(p->display, path.rtt);
+}
+
+static void on_path_changed(struct peer_link *l, const struct peer_path *path, void *ud)
+{
+    show_path(ud);
+}
+
 static void session_up(struct port_forward *p)
 {
     p->up = true;
     timer_cancel(&p->wait);
     timer_cancel(&p->retry);
     timer_start(&p->round_trip, ROUND_TRIP_MS * USEC_PER_MSEC);
-    p->direct = false;
     forward_display_up(p->display);
+    p->direct = false;
+    show_path(p);
     forwarder_session_up(p->forwarder);
     check_ready(p);
 }
@@ -213,18 +235,6 @@ static void on_link_changed(struct peer_link *l, const struct link_status *statu
     default:
         break;
     }
-}
-
-static void on_path_changed(struct peer_link *l, const struct peer_path *path, void *ud)
-{
-    struct port_forward *p = ud;
-    char text[ADDR_TEXT_LEN];
-    bool direct = path->kind == PEER_PATH_DIRECT;
-    if (p->done || !p->up || (!direct && !p->direct))
-        return;
-    p->direct = direct;
-    forward_display_path(p->display, direct ? addr_format(&path->addr, text) : NULL);
-    forward_display_round_trip(p->display, path->rtt);
 }
 
 static int start_link(struct port_forward *p)

@@ -126,7 +126,8 @@ static void let_go(struct relay_session *s)
     s->channel = stream_free(s->channel);
     s->regrant = tunnel_call_cancel(s->regrant);
     s->lanes = lane_set_free(s->lanes);
-    if (a)
+    /* A server that stops takes nobody's right away: a direct session may wait for its return. */
+    if (a && !s->w->closed)
         server_link_withdraw_peer(agent_conn_link(a), &s->peer_id);
 }
 
