@@ -225,7 +225,7 @@ void ssh_settings(const struct ssh_setup *s, ssh_setting_fn *each, void *ud)
     each("IdentityFile", buf_cstr(&value), false, ud);
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         each(fixed[i].name, fixed[i].value, false, ud);
-    /* What is inside is encrypted once more: what is quickest is good enough. */
+    /* The key exchange happens inside the session's TLS: what is quickest is good enough. */
     each("KexAlgorithms", "^curve25519-sha256", true, ud);
     if (s->aes)
         each("Ciphers", "^aes128-gcm@openssh.com,aes256-gcm@openssh.com", true, ud);

@@ -8,7 +8,11 @@
 #include "io/stream.h"
 #include "io/watch.h"
 
-enum { MOST_VECTORS = 64 };
+/*
+ * ssh talks to its ProxyCommand through pipes: in larger ones than 64 KiB both work at once for
+ * longer. A person's pipes share a limit of the kernel's, so that these are no larger than useful.
+ */
+enum { MOST_VECTORS = 64, PIPE_LEN = 256 * 1024 };
 
 struct stdio_stream {
     struct stream s;
@@ -99,6 +103,8 @@ struct stream *stdio_stream_new(struct loop *loop, int in, int out)
     f->in = in;
     /* One descriptor for both directions cannot be polled, nor closed, by halves. */
     f->out = out == in ? fcntl(in, F_DUPFD_CLOEXEC, 3) : out;
+    fcntl(f->in, F_SETPIPE_SZ, PIPE_LEN); /* fails on what is no pipe */
+    fcntl(f->out, F_SETPIPE_SZ, PIPE_LEN);
     set_non_blocking(f->in);
     set_non_blocking(f->out);
     return &f->s;
