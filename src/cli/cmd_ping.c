@@ -132,7 +132,7 @@ static void show_lost(struct ping *p)
 
 static void show_path(struct ping *p, const struct peer_path *path)
 {
-    char text[ADDR_TEXT_LEN + 16], after[TEXT_SIZE];
+    char addr[ADDR_TEXT_LEN], after[TEXT_SIZE];
     usec_t elapsed = clock_monotonic() - p->began_at;
     bool direct = path->kind == PEER_PATH_DIRECT;
     if (p->cli->out.json) {
@@ -142,9 +142,12 @@ static void show_path(struct ping *p, const struct peer_path *path)
         print_event(p, event);
         return;
     }
-    output_line(&p->cli->out, "%s: %s: %s, after %s", p->workspace,
-                direct ? "now direct" : "not direct any longer", path_text(path, text),
-                text_duration(elapsed, after));
+    text_duration(elapsed, after);
+    if (direct)
+        output_line(&p->cli->out, "%s: now direct, at %s, after %s", p->workspace,
+                    addr_format(&path->addr, addr), after);
+    else
+        output_line(&p->cli->out, "%s: not direct any longer, after %s", p->workspace, after);
     fflush(p->cli->out.out);
 }
 

@@ -3,6 +3,9 @@
  * request (GET /session), because a client knows only by an answer that its key was taken. The
  * first that is answered wins, the others are dropped.
  *
+ * What the agent tells starts attempts at once a few times only, so that it cannot make a client
+ * sweep its own network.
+ *
  * Silence is noticed by asking: when something is opened, and once a second while channels are
  * open, the same request goes out as a probe, unless something was heard just now. If not a byte
  * comes until `silence` has passed, the path is SILENT; any answer makes it UP again.
@@ -25,11 +28,12 @@
 #include "tunnel/direct_connect.h"
 #include "tunnel/session.h"
 
-enum { LINES_MAX = 4 * CANDIDATES_LINE_MAX, RETRY_DOUBLINGS = 5, RETRY_MOST = 30 };
+enum { LINES_MAX = 4 * CANDIDATES_LINE_MAX, RETRY_DOUBLINGS = 5, RETRY_MOST = 30, HURRY_BURST = 4 };
 
 static const usec_t next_attempt_delay = 250 * USEC_PER_MSEC; /* RFC 8305 section 5 */
 static const usec_t race_limit = 8 * USEC_PER_SEC;
 static const usec_t default_first_retry = 2 * USEC_PER_SEC;
+static const usec_t hurry_interval = 15 * USEC_PER_SEC; /* and HURRY_BURST at once */
 static const usec_t fresh_time = 20 * USEC_PER_MSEC;
 static const usec_t default_silence = 1500 * USEC_PER_MSEC;
 static const usec_t tick_interval = USEC_PER_SEC;
@@ -56,7 +60,8 @@ struct direct_path {
     struct channel_open *ask;
     struct stream *lines;
     struct buf text;
-    bool asked; /* the addresses are known, or the agent does not tell any */
+    bool asked;          /* the addresses are known, or the agent does not tell any */
+    usec_t hurried_till; /* what was taken of hurry_interval so far ends then */
     struct candidates candidates;
 
     struct attempt attempts[CANDIDATES_MAX];
@@ -330,6 +335,17 @@ static void stop_asking(struct direct_path *d)
     buf_clear(&d->text);
 }
 
+/* Whether new addresses may be dialled at once. */
+static bool may_hurry(struct direct_path *d)
+{
+    usec_t now = loop_now(d->loop);
+    usec_t from = d->hurried_till > now ? d->hurried_till : now;
+    if (from + hurry_interval - now > HURRY_BURST * hurry_interval)
+        return false;
+    d->hurried_till = from + hurry_interval;
+    return true;
+}
+
 static void take_candidates(struct direct_path *d, struct span line)
 {
     struct candidates c;
@@ -343,9 +359,13 @@ static void take_candidates(struct direct_path *d, struct span line)
     bool was_dialling = d->n_started > 0;
     end_race(d);
     d->candidates = c;
-    d->failures = 0;
-    timer_cancel(&d->retry);
-    start_race(d);
+    if (may_hurry(d)) {
+        d->failures = 0;
+        timer_cancel(&d->retry);
+        start_race(d);
+    } else if (!timer_pending(&d->retry) && !d->session) {
+        retry_later(d);
+    }
     if (was_dialling && d->n_started == 0)
         set_state(d, DIRECT_DOWN);
 }

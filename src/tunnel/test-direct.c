@@ -201,6 +201,37 @@ static void new_addresses_are_tried_as_soon_as_they_are_told(void **state)
     scene_close(&sc);
 }
 
+/* Twenty lists in a row, each with an address of its own in front. */
+static void an_agent_cannot_make_a_client_sweep_its_network(void **state)
+{
+    struct direct_scene sc;
+    struct timer t;
+    bool over = false;
+    scene_open(&sc, NULL);
+    struct addr here = scene_address(&sc);
+    struct peer_link_options patient = wanted;
+    patient.direct_retry = USEC_PER_HOUR;
+    sc.refuse_direct = true;
+    scene_link(&sc, patient);
+    TURN_UNTIL(sc.loop, sc.n_told == 1 && sc.n_accepted == 1);
+    for (int i = 2; i < 22; i++) {
+        struct addr other;
+        char ip[32];
+        snprintf(ip, sizeof(ip), "127.0.0.%d", i);
+        assert_int_equal(addr_from_ip(ip, 1, &other), 0);
+        sc.candidates.n = 0;
+        candidates_add(&sc.candidates, &here);
+        candidates_add(&sc.candidates, &other);
+        scene_tell(&sc, sc.told[0]);
+        over = false;
+        timer_init(&t, sc.loop, fired, &over);
+        timer_start(&t, 5 * USEC_PER_MSEC);
+        TURN_UNTIL(sc.loop, over);
+    }
+    assert_in_range(sc.n_accepted, 2, 4);
+    scene_close(&sc);
+}
+
 static void with_patience_the_first_open_waits_for_the_direct_path(void **state)
 {
     struct direct_scene sc;
@@ -245,6 +276,7 @@ TEST_MAIN(cmocka_unit_test(it_begins_on_the_relay_and_goes_on_directly),
           cmocka_unit_test(an_agent_with_another_key_is_not_it),
           cmocka_unit_test(one_that_says_nothing_does_not_hold_up_the_next),
           cmocka_unit_test(new_addresses_are_tried_as_soon_as_they_are_told),
+          cmocka_unit_test(an_agent_cannot_make_a_client_sweep_its_network),
           cmocka_unit_test(with_patience_the_first_open_waits_for_the_direct_path),
           cmocka_unit_test(patience_ends_when_nobody_answers),
           cmocka_unit_test(withdrawal_ends_both_sessions), );

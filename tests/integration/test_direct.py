@@ -269,7 +269,7 @@ def test_ping_shows_the_moment_when_it_becomes_direct(workspace):
     assert pongs[-1]["path"] == "direct" and pongs[-1]["address"] == moment[0]["address"]
     assert all(0 < event["rtt_ms"] < 5000 for event in pongs)
     shown = owner.run("ping", workspace.name, "-c", "2").out
-    assert "now direct: direct " in shown and "2 sent, 2 answered" in shown
+    assert "now direct, at 127.0.0.1:" in shown and "2 sent, 2 answered" in shown
 
 
 def test_ping_ends_with_the_code_that_fits(own_deployment):
