@@ -9,7 +9,9 @@
 
 #include "agent/apps.h"
 #include "agent/direct_listener.h"
+#include "agent/feed.h"
 #include "agent/footprint.h"
+#include "agent/forwards.h"
 #include "agent/peers.h"
 #include "agent/records.h"
 #include "agent/server_api.h"
@@ -37,6 +39,8 @@ struct agent_process {
     struct lane_server *lanes;
     struct direct_listener *port; /* NULL: none */
     struct records *records;
+    struct forwards *forwards;
+    struct feed *feed;
     struct server_api *api;
     struct apps *apps;
     struct signal_watch *signals[2];
@@ -127,14 +131,18 @@ static int start(struct agent_process *a, const struct agent_config *config, str
     a->ssh = ssh_host_new(span_from(config->token->text, config->token->len));
     a->peers = peers_new(a->loop, a->peer_tls, a->ssh);
     a->records = records_new(a->loop);
-    peers_report_to(a->peers, a->records);
+    a->forwards = forwards_new();
+    peers_report_to(a->peers, a->records, a->forwards);
     const struct lane_server_options lanes = {.tls = a->peer_tls, .server_url = config->server_url};
     a->lanes = lane_server_new(a->loop, &lanes);
     peers_allow_lanes(a->peers, a->lanes);
     r = open_port(a, config, err);
     if (r < 0)
         return r;
-    a->api = server_api_new(a->loop, a->identity, a->records);
+    const struct feed_options feed = {
+        .no_port_probe = config->no_port_probe, .forwards = a->forwards, .ssh = a->ssh};
+    a->feed = feed_new(a->loop, &feed);
+    a->api = server_api_new(a->identity, a->records, a->feed);
     a->apps = apps_new(a->loop);
     if (a->port)
         server_api_tell_direct(a->api);
@@ -155,8 +163,10 @@ static void stop(struct agent_process *a)
     direct_listener_free(a->port);
     peers_free(a->peers);
     lane_server_free(a->lanes);
-    ssh_host_free(a->ssh);
     server_api_free(a->api);
+    feed_free(a->feed);
+    ssh_host_free(a->ssh);
+    forwards_free(a->forwards);
     records_free(a->records);
     apps_free(a->apps);
     agent_link_free(a->link);

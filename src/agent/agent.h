@@ -12,6 +12,7 @@
 struct agent_config {
     const char *server_url;
     const struct secret *token;
+    bool no_port_probe;   /* what ports speak is not tried */
     bool no_direct;       /* no port of its own */
     uint16_t direct_port; /* 0: any */
     const char

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "agent/direct_listener.h"
+#include "agent/forwards.h"
 #include "agent/served.h"
 #include "agent/ssh_host.h"
 #include "api/peer.h"
@@ -31,7 +32,8 @@ struct peers {
     struct loop *loop;
     struct peer_acceptor *acceptor;
     struct ssh_host *ssh;
-    struct records *records;      /* NULL: nothing is reported */
+    struct records *records; /* NULL: nothing is reported */
+    struct forwards *forwards;
     struct direct_listener *port; /* NULL: nobody comes directly */
     struct lane_server *lanes;    /* NULL: there are none */
     struct list sessions;
@@ -68,6 +70,7 @@ static void session_end(struct peer_session *s)
     struct served *served, *next;
     list_for_each_safe (served, next, &s->served, link)
         served_end(served);
+    forwards_end_peer(s->peers->forwards, &s->peer);
     log_info("peer gone", LOG_STR("user", s->grant.user));
     list_remove(&s->link);
     s->peers->n_sessions--;
@@ -240,8 +243,8 @@ static void peer_connected(struct tunnel_session *session, const struct id *peer
     watch_expiry(s);
     list_append(&p->sessions, &s->link);
     p->n_sessions++;
-    s->reporter =
-        (struct served_reporter){.records = p->records, .peer = *peer, .direct = from != NULL};
+    s->reporter = (struct served_reporter){
+        .records = p->records, .forwards = p->forwards, .peer = *peer, .direct = from != NULL};
     str_copy(s->reporter.user, sizeof(s->reporter.user), grant.user);
     tunnel_session_set_context(session, p->records ? &s->reporter : NULL);
     tunnel_session_set_owner(session, channel_requested, session_ended, s);
@@ -382,9 +385,10 @@ struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_h
     return p;
 }
 
-void peers_report_to(struct peers *p, struct records *records)
+void peers_report_to(struct peers *p, struct records *records, struct forwards *forwards)
 {
     p->records = records;
+    p->forwards = forwards;
 }
 
 void peers_open_port(struct peers *p, struct direct_listener *port)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 
 struct direct_listener;
+struct forwards;
 struct lane_server;
 struct loop;
 struct peer_acceptor;
@@ -19,8 +20,11 @@ struct tls_context;
 
 /* `tls`: from tls_context_peer(); referenced. `ssh` must outlive the peers; NULL: no SSH. */
 struct peers *peers_new(struct loop *loop, struct tls_context *tls, struct ssh_host *ssh);
-/* What is forwarded goes on record there; borrowed. Before the first peer comes. */
-void peers_report_to(struct peers *p, struct records *records);
+/*
+ * What is forwarded goes on record there, and is listed in `forwards` (may be NULL) as long as it
+ * is; both are borrowed. Before the first peer comes.
+ */
+void peers_report_to(struct peers *p, struct records *records, struct forwards *forwards);
 /* Where peers may come directly; borrowed. NULL, or before this call: nowhere. */
 void peers_open_port(struct peers *p, struct direct_listener *port);
 /* Who makes bulk lanes for peers' channels; borrowed. NULL, or before this call: nobody. */

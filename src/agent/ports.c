@@ -1,206 +1,70 @@
 /*
- * /proc/net/tcp and tcp6 list the sockets with their inode; /proc/PID/fd names the inodes that a
- * process has open. A process of another user shows no descriptors unless we are root: its ports
- * are listed without a name.
+ *     look: sockets now -> known ones marked, new ones added, the rest dropped
+ *           -> processes of new ones -> probes of new ones, a moment later -> the list
+ *
+ * What costs is done once a socket: the search through /proc, and the probe. A search that found
+ * nothing is repeated once, because a socket can be passed to another process after it listens.
  */
 #include "agent/ports.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "agent/listening.h"
+#include "agent/probe.h"
+#include "agent/processes.h"
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/num.h"
+#include "base/span.h"
+#include "io/loop.h"
+#include "io/timer.h"
 
-enum {
-    FILE_MAX_LEN = 16 << 20,
-    READ_STEP = 65536,
-    TCP_LISTEN_STATE = 0x0a, /* include/net/tcp_states.h */
-    FIELD_LOCAL = 1,
-    FIELD_STATE = 3,
-    FIELD_INODE = 9,
-    FIELDS = 10,
+enum { SOCKETS_MAX = 16384, PROBES_AT_ONCE = 4, SEARCHES_MAX = 2, HIDDEN_MAX = 64 };
+
+/* So that what listens for a moment only is left alone, and a server has got itself ready. */
+static const usec_t probe_delay = 400 * USEC_PER_MSEC;
+
+enum probing { PROBE_WAITS, PROBE_RUNS, PROBE_OVER };
+
+struct socket {
+    struct ports *ports;
+    struct listening_socket at;
+    unsigned round; /* of the look that saw it last */
+    unsigned searches;
+    uint32_t pid; /* 0: not known */
+    char process[64];
+    bool own;
+    enum probing probing;
+    struct probe *probe;
+    enum api_port_speaks speaks;
+    usec_t found_at; /* monotonic */
 };
 
-/* The next run of non-blank characters; false at the end of the line. */
-static bool next_word(struct span *line, struct span *ret)
-{
-    size_t start = 0;
-    while (start < line->len && line->p[start] == ' ')
-        start++;
-    size_t end = start;
-    while (end < line->len && line->p[end] != ' ')
-        end++;
-    *ret = span_sub(*line, start, end);
-    *line = span_sub(*line, end, line->len);
-    return ret->len > 0;
-}
+struct ports {
+    struct loop *loop;
+    struct ports_options o;
+    struct map *sockets; /* by key: struct socket */
+    unsigned round;
+    bool changed; /* since the list was made */
+    unsigned n_probes;
+    struct timer probe_timer;
+    struct api_ports list;
+    uint16_t hidden[HIDDEN_MAX];
+    size_t n_hidden;
+};
 
-/* "0100007F:1F90": the address in host order words, the port in hexadecimal. */
-static int parse_local(struct span text, struct listening_socket *ret)
-{
-    ptrdiff_t colon = span_find(text, ':');
-    if (colon != 8 && colon != 32)
-        return -EINVAL;
-    uint32_t words[4];
-    size_t n_words = (size_t)colon / 8;
-    for (size_t i = 0; i < n_words; i++) {
-        uint64_t word = 0;
-        if (num_parse_hex(span_sub(text, 8 * i, 8 * i + 8), UINT32_MAX, &word) < 0)
-            return -EINVAL;
-        words[i] = (uint32_t)word;
-    }
-    uint64_t port = 0;
-    if (num_parse_hex(span_sub(text, (size_t)colon + 1, text.len), UINT16_MAX, &port) < 0)
-        return -EINVAL;
-    inet_ntop(n_words == 4 ? AF_INET6 : AF_INET, words, ret->address, sizeof(ret->address));
-    ret->port = (uint16_t)port;
-    return 0;
-}
+static void probe_some(struct ports *p);
 
-static int parse_line(struct span line, struct listening_socket *ret)
+static bool is_hidden(const struct ports *p, uint16_t port)
 {
-    struct span words[FIELDS];
-    for (size_t i = 0; i < FIELDS; i++)
-        if (!next_word(&line, &words[i]))
-            return -EINVAL;
-    uint64_t state = 0, inode = 0;
-    if (num_parse_hex(words[FIELD_STATE], 0xff, &state) < 0 || state != TCP_LISTEN_STATE ||
-        num_parse(words[FIELD_INODE], 0, UINT64_MAX, &inode) < 0)
-        return -EINVAL;
-    ret->inode = (unsigned long)inode;
-    return parse_local(words[FIELD_LOCAL], ret);
-}
-
-bool ports_next(struct span *rest, struct listening_socket *ret)
-{
-    struct span line;
-    while (span_split(rest, '\n', &line)) {
-        struct listening_socket found = {0};
-        if (parse_line(line, &found) == 0 && found.port != 0) {
-            *ret = found;
+    for (size_t i = 0; i < p->n_hidden; i++)
+        if (p->hidden[i] == port)
             return true;
-        }
-    }
     return false;
 }
 
-static void read_whole(const char *path, struct buf *dst)
-{
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    for (;;) {
-        void *room = buf_reserve(dst, READ_STEP);
-        ssize_t n = room ? read(fd, room, READ_STEP) : 0;
-        if (n <= 0)
-            return;
-        buf_commit(dst, (size_t)n);
-    }
-}
-
-static bool is_wildcard(const char *address)
-{
-    return str_eq(address, "0.0.0.0") || str_eq(address, "::");
-}
-
-static void add_port(struct api_ports *ports, struct map *by_port, struct map *by_inode,
-                     const struct listening_socket *found)
-{
-    /* Values are index + 1, so that none is NULL. */
-    uintptr_t known = (uintptr_t)map_get_id(by_port, found->port);
-    if (!known) {
-        if (ports->n_ports == PORTS_MAX)
-            return;
-        known = ++ports->n_ports;
-        map_put_id(by_port, found->port, (void *)known);
-        struct api_port *port = &ports->ports[known - 1];
-        port->port = found->port;
-        str_copy(port->address, sizeof(port->address), found->address);
-    } else if (is_wildcard(found->address)) {
-        struct api_port *port = &ports->ports[known - 1];
-        str_copy(port->address, sizeof(port->address), found->address);
-    }
-    map_put_id(by_inode, found->inode, (void *)known);
-}
-
-static void read_sockets(const char *path, struct api_ports *ports, struct map *by_port,
-                         struct map *by_inode)
-{
-    _cleanup_(buf_deinit) struct buf text = BUF_INIT(FILE_MAX_LEN);
-    read_whole(path, &text);
-    struct span rest = span_from(buf_data(&text), text.len);
-    struct listening_socket found;
-    while (ports_next(&rest, &found))
-        add_port(ports, by_port, by_inode, &found);
-}
-
-static void name_process(struct api_port *port, int proc, const char *pid)
-{
-    char path[300];
-    snprintf(path, sizeof(path), "%s/comm", pid);
-    _cleanup_close_ int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    uint64_t number = 0;
-    num_parse(span_of(pid), 0, UINT32_MAX, &number);
-    port->pid = (uint32_t)number;
-    ssize_t n = fd >= 0 ? read(fd, port->process, sizeof(port->process) - 1) : 0;
-    if (n <= 0)
-        return;
-    port->process[n] = '\0';
-    for (char *c = port->process; *c; c++)
-        if (!isprint((unsigned char)*c)) {
-            *c = '\0';
-            return;
-        }
-}
-
-/* Looks through the descriptors of one process for sockets of ours. */
-static void match_process(struct api_ports *ports, struct map *by_inode, int proc, const char *pid)
-{
-    char path[300];
-    snprintf(path, sizeof(path), "%s/fd", pid);
-    int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    struct dirent *entry;
-    while ((entry = readdir(dir))) {
-        char target[64];
-        ssize_t n = readlinkat(fd, entry->d_name, target, sizeof(target));
-        struct span text = span_from(target, n > 0 ? (size_t)n : 0);
-        uint64_t inode = 0;
-        if (!span_starts(text, "socket:[") ||
-            num_parse(span_sub(text, 8, text.len - 1), 0, UINT64_MAX, &inode) < 0)
-            continue;
-        uintptr_t index = (uintptr_t)map_get_id(by_inode, inode);
-        if (index && !ports->ports[index - 1].pid)
-            name_process(&ports->ports[index - 1], proc, pid);
-    }
-    closedir(dir);
-}
-
-static void match_processes(struct api_ports *ports, struct map *by_inode)
-{
-    DIR *proc = opendir("/proc");
-    if (!proc)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(proc)))
-        if (isdigit((unsigned char)entry->d_name[0]))
-            match_process(ports, by_inode, dirfd(proc), entry->d_name);
-    closedir(proc);
-}
+/* ---- the list ---- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -208,15 +72,262 @@ static int by_number(const void *a, const void *b)
     return (int)x->port - (int)y->port;
 }
 
-void ports_list(struct api_ports *ret)
+static void show(const struct socket *s, struct api_port *port, bool fresh)
 {
-    *ret = (struct api_ports){.ports = xcalloc(PORTS_MAX, sizeof(*ret->ports))};
+    if (fresh || s->at.wildcard)
+        str_copy(port->address, sizeof(port->address), s->at.address);
+    if (port->pid == 0 && s->pid != 0) {
+        port->pid = s->pid;
+        str_copy(port->process, sizeof(port->process), s->process);
+    }
+    if (port->speaks == API_PORT_UNKNOWN)
+        port->speaks = s->speaks;
+    port->port = s->at.port;
+}
+
+static void make_list(struct ports *p)
+{
     struct map *by_port = map_new();
-    struct map *by_inode = map_new();
-    read_sockets("/proc/self/net/tcp", ret, by_port, by_inode);
-    read_sockets("/proc/self/net/tcp6", ret, by_port, by_inode);
-    match_processes(ret, by_inode);
+    struct map_iter it = {0};
+    const struct socket *s;
+    p->list.n_ports = 0;
+    while ((s = map_next(p->sockets, &it))) {
+        if (s->own || is_hidden(p, s->at.port))
+            continue;
+        /* Values are index + 1, so that none is NULL. */
+        uintptr_t known = (uintptr_t)map_get_id(by_port, s->at.port);
+        bool fresh = !known;
+        if (fresh && p->list.n_ports == PORTS_MAX)
+            continue;
+        if (fresh) {
+            known = ++p->list.n_ports;
+            map_put_id(by_port, s->at.port, (void *)known);
+            p->list.ports[known - 1] = (struct api_port){.port = 0};
+        }
+        show(s, &p->list.ports[known - 1], fresh);
+    }
     map_free(by_port);
+    qsort(p->list.ports, p->list.n_ports, sizeof(*p->list.ports), by_number);
+}
+
+static void tell(struct ports *p)
+{
+    if (!p->changed)
+        return;
+    p->changed = false;
+    make_list(p);
+    p->o.changed(p->o.ud);
+}
+
+const struct api_ports *ports_list(const struct ports *p)
+{
+    return &p->list;
+}
+
+/* ---- probes ---- */
+
+bool ports_may_probe(const char *process, uint16_t port, int backlog)
+{
+    /* Each of these takes one connection as the one it waits for, or ends with it. */
+    static const char *const names[] = {"nc",        "ncat",  "netcat",      "nc.openbsd",
+                                        "gdbserver", "socat", "lldb-server", "dlv",
+                                        "iperf",     "rr",    "iperf3",      "netserver"};
+    /* Debuggers that wait for their program or their editor. */
+    static const struct {
+        uint16_t port;
+        const char *process; /* its name begins so */
+    } debuggers[] = {{1234, ""},     {2159, ""},       {2345, ""},
+                     {5005, "java"}, {5678, "python"}, {9003, ""}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(process, names[i]))
+            return false;
+    for (size_t i = 0; i < ARRAY_LEN(debuggers); i++)
+        if (port == debuggers[i].port &&
+            (!*process || span_starts(span_of(process), debuggers[i].process)))
+            return false;
+    return backlog < 0 || backlog > 1;
+}
+
+static bool may_probe(const struct socket *s)
+{
+    uid_t me = geteuid();
+    return !s->ports->o.no_probe && !s->own && (me == 0 || s->at.uid == me) &&
+           ports_may_probe(s->process, s->at.port, s->at.backlog);
+}
+
+static void probed(enum api_port_speaks speaks, void *ud)
+{
+    struct socket *s = ud;
+    struct ports *p = s->ports;
+    s->probe = NULL;
+    s->probing = PROBE_OVER;
+    p->n_probes--;
+    if (s->speaks != speaks)
+        p->changed = true;
+    s->speaks = speaks;
+    probe_some(p);
+    tell(p);
+}
+
+/* A wildcard address is reached by the loopback one of its family. */
+static const char *reach(const struct socket *s)
+{
+    if (!s->at.wildcard)
+        return s->at.address;
+    return span_find(span_of(s->at.address), ':') >= 0 ? "::1" : "127.0.0.1";
+}
+
+static void probe_some(struct ports *p)
+{
+    struct map_iter it = {0};
+    struct socket *s;
+    usec_t now = loop_now(p->loop), wait = -1;
+    while (p->n_probes < PROBES_AT_ONCE && (s = map_next(p->sockets, &it))) {
+        if (s->probing != PROBE_WAITS || is_hidden(p, s->at.port))
+            continue;
+        usec_t left = s->found_at + probe_delay - now;
+        if (left > 0) {
+            wait = wait < 0 || left < wait ? left : wait;
+        } else if (!may_probe(s)) {
+            s->probing = PROBE_OVER;
+        } else {
+            s->probing = PROBE_RUNS;
+            p->n_probes++;
+            s->probe = probe_start(p->loop, reach(s), s->at.port, probed, s);
+        }
+    }
+    if (wait >= 0)
+        timer_start(&p->probe_timer, wait);
+}
+
+static void probe_more(struct timer *t, void *ud)
+{
+    probe_some(ud);
+}
+
+/* ---- sockets ---- */
+
+static void socket_free(struct socket *s)
+{
+    if (s->probe) {
+        probe_cancel(s->probe);
+        s->ports->n_probes--;
+    }
+    free(s);
+}
+
+static void saw(const struct listening_socket *at, void *ud)
+{
+    struct ports *p = ud;
+    struct socket *s = map_get_id(p->sockets, at->key);
+    if (!s) {
+        if (map_len(p->sockets) == SOCKETS_MAX)
+            return;
+        s = new0(struct socket);
+        s->ports = p;
+        s->at = *at;
+        s->found_at = loop_now(p->loop);
+        map_put_id(p->sockets, at->key, s);
+        p->changed = true;
+    }
+    s->round = p->round;
+}
+
+static void drop_those_gone(struct ports *p)
+{
+    struct map_iter it = {0};
+    struct socket *s;
+    while ((s = map_next(p->sockets, &it))) {
+        if (s->round == p->round)
+            continue;
+        map_take_id(p->sockets, s->at.key);
+        socket_free(s);
+        p->changed = true;
+    }
+}
+
+static void process_is(void *value, const struct process_found *process, void *ud)
+{
+    struct socket *s = value;
+    struct ports *p = ud;
+    /* Of several processes that have it, the one that we belong to counts, else the first. */
+    if (s->pid && !process->own)
+        return;
+    s->pid = process->pid;
+    s->own = process->own;
+    str_copy(s->process, sizeof(s->process), process->name);
+    p->changed = true;
+}
+
+static void find_processes(struct ports *p)
+{
+    struct map *by_inode = NULL;
+    struct map_iter it = {0};
+    struct socket *s;
+    while ((s = map_next(p->sockets, &it))) {
+        if (s->pid && !process_lives(s->pid)) {
+            s->pid = 0; /* its socket lives on in another one */
+            s->process[0] = '\0';
+            s->searches = 0;
+            p->changed = true;
+        }
+        if (s->pid || s->searches == SEARCHES_MAX)
+            continue;
+        s->searches++;
+        if (!by_inode)
+            by_inode = map_new();
+        map_put_id(by_inode, s->at.inode, s);
+    }
+    if (by_inode)
+        processes_of_sockets(by_inode, process_is, p);
     map_free(by_inode);
-    qsort(ret->ports, ret->n_ports, sizeof(*ret->ports), by_number);
+}
+
+void ports_look(struct ports *p)
+{
+    p->round++;
+    if (listening_each(saw, p) < 0)
+        return;
+    drop_those_gone(p);
+    find_processes(p);
+    probe_some(p);
+    tell(p);
+}
+
+/* ---- life ---- */
+
+void ports_hide(struct ports *p, const uint16_t *numbers, size_t n)
+{
+    p->n_hidden = n < HIDDEN_MAX ? n : HIDDEN_MAX;
+    for (size_t i = 0; i < p->n_hidden; i++)
+        p->hidden[i] = numbers[i];
+    p->changed = true;
+    probe_some(p);
+    tell(p);
+}
+
+struct ports *ports_new(struct loop *loop, const struct ports_options *options)
+{
+    struct ports *p = new0(struct ports);
+    p->loop = loop;
+    p->o = *options;
+    p->sockets = map_new();
+    p->list.ports = xcalloc(PORTS_MAX, sizeof(*p->list.ports));
+    timer_init(&p->probe_timer, loop, probe_more, p);
+    return p;
+}
+
+struct ports *ports_free(struct ports *p)
+{
+    struct map_iter it = {0};
+    struct socket *s;
+    if (!p)
+        return NULL;
+    while ((s = map_next(p->sockets, &it)))
+        socket_free(s);
+    map_free(p->sockets);
+    timer_cancel(&p->probe_timer);
+    free(p->list.ports);
+    free(p);
+    return NULL;
 }

@@ -1,27 +1,46 @@
 #pragma once
 /*
- * The TCP ports that something listens on, in this network namespace, with the process where the
- * system lets us see it (Linux: /proc).
+ * The open TCP ports of the workspace: what listens, which process has it, and what it speaks. A
+ * socket is looked into once, when it is new: its process is searched for, and it is probed
+ * (agent/probe.h) unless it is somebody else's, or such that a probe could disturb it. The agent's
+ * own sockets and the ports of apps are not listed.
  */
-#include "api/peer.h"
-#include "base/span.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* One listening socket of /proc/net/tcp or tcp6. */
-struct listening_socket {
-    uint16_t port;
-    char address[64];
-    unsigned long inode;
+#include "api/peer.h"
+
+struct loop;
+struct ports;
+
+/* The list is not what it was. */
+typedef void ports_changed_fn(void *ud);
+
+struct ports_options {
+    bool no_probe; /* nothing is connected to: what ports speak is not known */
+    ports_changed_fn *changed;
+    void *ud;
 };
 
-/*
- * Reads the next listening socket of such a file's text; *rest is what follows it. False at the
- * end. Lines of other states, and lines that do not parse, are passed over. Pure.
- */
-bool ports_next(struct span *rest, struct listening_socket *ret);
+struct ports *ports_new(struct loop *loop, const struct ports_options *options);
+/* Looks now; `changed` is called, inside this call, when there is something new. */
+void ports_look(struct ports *p);
+/* Ports that are not listed: those of apps, which are listed as apps. Copied; 64 at most. */
+void ports_hide(struct ports *p, const uint16_t *numbers, size_t n);
 
 /*
- * All of them, ordered by port, one entry a port (a wildcard address wins over loopback). Bounded
- * to PORTS_MAX. Release with api_ports_release().
+ * The list as of the last look: ordered by port, one entry a port (a wildcard address wins over
+ * loopback), PORTS_MAX at most. Borrowed until the next look.
  */
 enum { PORTS_MAX = 4096 };
-void ports_list(struct api_ports *ret);
+const struct api_ports *ports_list(const struct ports *p);
+
+/*
+ * Whether a listener may be probed, for all that is known of it: not those for which one
+ * connection is all they wait for. `process` may be empty; `backlog` < 0: not known. Pure.
+ */
+bool ports_may_probe(const char *process, uint16_t port, int backlog);
+
+/* Returns NULL; accepts NULL. */
+struct ports *ports_free(struct ports *p);

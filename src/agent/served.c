@@ -1,5 +1,6 @@
 #include "agent/served.h"
 
+#include "agent/forwards.h"
 #include "agent/records.h"
 
 static const char *loopback_if_empty(const char *host)
@@ -53,6 +54,7 @@ void served_opened(struct served *s)
     if (!s->reporter)
         return;
     s->opened = true;
+    forwards_join(s->reporter->forwards, s);
     if (s->goal.kind == CHANNEL_LISTEN) {
         struct audit_event e =
             event_of(s->reporter, &s->goal, s->bound_port, AUDIT_LISTEN_OPEN, "ok");
@@ -82,6 +84,7 @@ static void report(struct served *s)
 
 void served_end(struct served *s)
 {
+    forwards_leave(s);
     if (s->reporter)
         report(s);
     list_remove(&s->link);

@@ -10,6 +10,8 @@
 #include "tunnel/session.h"
 
 struct channel_request;
+struct forward_row;
+struct forwards;
 struct records;
 struct forward_policy;
 struct loop;
@@ -32,6 +34,7 @@ typedef void served_count_fn(const struct served *s, uint64_t *ret_in, uint64_t 
 /* Whose channels are reported, and where to; the context of a peer's session. */
 struct served_reporter {
     struct records *records;
+    struct forwards *forwards; /* the list of what is open now; may be NULL */
     struct id peer;
     char user[NAME_SIZE];
     bool direct; /* the session is not relayed */
@@ -49,6 +52,9 @@ struct served {
     bool opened;
     uint16_t bound_port; /* of a listener on any port, once it is known */
     usec_t began_at;     /* monotonic */
+    /* Of agent/forwards.h. */
+    struct forward_row *row;
+    struct list in_row;
 };
 
 /* Starts serving an allowed request, which is taken over; appends to `list`. */

@@ -1,47 +1,29 @@
 #include "agent/server_api.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/ports.h"
+#include "agent/feed.h"
 #include "agent/records.h"
+#include "api/news.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/list.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "io/stream.h"
-#include "io/timer.h"
 #include "io/tls.h"
 #include "tunnel/channel.h"
 
-enum {
-    EVENT_STREAMS_MAX = 8,
-    BODY_MAX_LEN = 1 << 20,
-};
+enum { BODY_MAX_LEN = 1 << 20 };
 
 static const char records_path[] = "/events?after=";
-static const usec_t look_interval = USEC_PER_SEC;
 
 struct server_api {
-    struct loop *loop;
     struct records *records;
+    struct feed *feed;
     struct tls_pin pin;
     bool direct;
-    struct list streams; /* of GET /events */
-    size_t n_streams;
-    struct timer look;    /* runs while there are streams */
-    struct buf last_seen; /* the line that was sent last */
-};
-
-struct event_stream {
-    struct list link;
-    struct server_api *api;
-    struct stream *body;
-    struct buf unsent;
 };
 
 static void answer_info(struct server_api *a, struct channel_request *rq)
@@ -63,111 +45,53 @@ static void answer_info(struct server_api *a, struct channel_request *rq)
         channel_answer(rq, 200, buf_cstr(&json));
 }
 
-static int write_ports(struct buf *json)
+static void answer_written(struct channel_request *rq, int r, struct buf *json)
 {
-    struct api_ports ports;
-    ports_list(&ports);
-    int r = api_ports_write(&ports, json);
-    api_ports_release(&ports);
-    return r;
-}
-
-static void answer_ports(struct channel_request *rq)
-{
-    _cleanup_(buf_deinit) struct buf json = BUF_INIT(BODY_MAX_LEN);
-    if (write_ports(&json) < 0)
+    if (r < 0)
         channel_answer(rq, 500, NULL);
     else
-        channel_answer(rq, 200, buf_cstr(&json));
+        channel_answer(rq, 200, buf_cstr(json));
 }
 
-static void event_stream_end(struct event_stream *e)
+static void answer_ports(struct server_api *a, struct channel_request *rq)
 {
-    struct server_api *a = e->api;
-    list_remove(&e->link);
-    stream_free(e->body);
-    buf_deinit(&e->unsent);
-    free(e);
-    if (--a->n_streams == 0)
-        timer_cancel(&a->look);
+    _cleanup_(buf_deinit) struct buf json = BUF_INIT(BODY_MAX_LEN);
+    answer_written(rq, feed_write_ports(a->feed, &json), &json);
 }
 
-/* False when the stream has ended (and is gone). */
-static bool event_stream_flush(struct event_stream *e)
+static void answer_forwards(struct server_api *a, struct channel_request *rq)
 {
-    while (e->unsent.len > 0) {
-        ssize_t n = stream_send_bytes(e->body, buf_data(&e->unsent), e->unsent.len);
-        if (n == -EAGAIN)
-            break;
-        if (n < 0) {
-            event_stream_end(e);
-            return false;
-        }
-        buf_consume(&e->unsent, (size_t)n);
-    }
-    stream_want(e->body, STREAM_READ | (e->unsent.len ? STREAM_WRITE : 0));
-    return true;
+    _cleanup_(buf_deinit) struct buf json = BUF_INIT(BODY_MAX_LEN);
+    answer_written(rq, feed_write_forwards(a->feed, &json), &json);
 }
 
-static void event_stream_ready(struct stream *s, unsigned events, void *ud)
+static struct span body_of(struct channel_request *rq)
 {
-    struct event_stream *e = ud;
-    char ignored[256];
-    if (events & STREAM_READ) {
-        /* The server has nothing to say here: its end means that it has gone. */
-        ssize_t n = stream_recv(s, ignored, sizeof(ignored));
-        if (n == 0 || (n < 0 && n != -EAGAIN)) {
-            event_stream_end(e);
-            return;
-        }
-    }
-    event_stream_flush(e);
+    const struct channel_request_info *info = channel_request_info(rq);
+    return span_from(info->body, info->body_len);
 }
 
-/* A reader that is behind gets the newest line once it has caught up, not all between. */
-static bool event_stream_offer(struct event_stream *e, const struct buf *line)
+static void take_watched(struct server_api *a, struct channel_request *rq)
 {
-    if (e->unsent.len == 0)
-        buf_append(&e->unsent, buf_data(line), line->len);
-    return event_stream_flush(e);
-}
-
-static void look_again(struct timer *t, void *ud)
-{
-    struct server_api *a = ud;
-    _cleanup_(buf_deinit) struct buf line = BUF_INIT(BODY_MAX_LEN);
-    timer_start(t, look_interval);
-    if (write_ports(&line) < 0 || buf_append_byte(&line, '\n') < 0)
-        return;
-    if (span_eq(span_from(buf_data(&line), line.len),
-                span_from(buf_data(&a->last_seen), a->last_seen.len)))
-        return;
-    buf_clear(&a->last_seen);
-    buf_append(&a->last_seen, buf_data(&line), line.len);
-    struct event_stream *e, *next;
-    list_for_each_safe (e, next, &a->streams, link)
-        event_stream_offer(e, &line);
-}
-
-static void start_events(struct server_api *a, struct channel_request *rq)
-{
-    if (a->n_streams == EVENT_STREAMS_MAX) {
-        channel_answer(rq, 503, NULL);
+    struct api_watched msg;
+    if (api_watched_read(body_of(rq), API_LENIENT, &msg, NULL) < 0) {
+        channel_answer(rq, 400, NULL);
         return;
     }
-    struct event_stream *e = new0(struct event_stream);
-    e->api = a;
-    e->body = channel_accept_body(rq, "application/jsonl");
-    buf_init(&e->unsent, BODY_MAX_LEN);
-    stream_set_ready(e->body, event_stream_ready, e);
-    stream_want(e->body, STREAM_READ);
-    list_append(&a->streams, &e->link);
-    if (a->n_streams++ == 0) {
-        buf_clear(&a->last_seen);
-        look_again(&a->look, a);
-    } else {
-        event_stream_offer(e, &a->last_seen);
+    feed_watch(a->feed, msg.watched);
+    channel_answer(rq, 204, NULL);
+}
+
+static void take_apps(struct server_api *a, struct channel_request *rq)
+{
+    struct api_app_checks msg;
+    if (api_app_checks_read(body_of(rq), API_LENIENT, &msg, NULL) < 0) {
+        channel_answer(rq, 400, NULL);
+        return;
     }
+    feed_set_apps(a->feed, &msg);
+    api_app_checks_release(&msg);
+    channel_answer(rq, 204, NULL);
 }
 
 static void answer_records(struct server_api *a, struct channel_request *rq)
@@ -181,16 +105,13 @@ static void answer_records(struct server_api *a, struct channel_request *rq)
         records_answer(a->records, rq, after);
 }
 
-struct server_api *server_api_new(struct loop *loop, const struct tls_identity *identity,
-                                  struct records *records)
+struct server_api *server_api_new(const struct tls_identity *identity, struct records *records,
+                                  struct feed *feed)
 {
     struct server_api *a = new0(struct server_api);
-    a->loop = loop;
     a->records = records;
+    a->feed = feed;
     tls_identity_pin(identity, &a->pin);
-    list_init(&a->streams);
-    timer_init(&a->look, loop, look_again, a);
-    buf_init(&a->last_seen, BODY_MAX_LEN);
     return a;
 }
 
@@ -199,35 +120,47 @@ void server_api_tell_direct(struct server_api *a)
     a->direct = true;
 }
 
+static void get(struct server_api *a, struct channel_request *rq, const char *path)
+{
+    if (str_eq(path, "/info"))
+        answer_info(a, rq);
+    else if (str_eq(path, "/ports"))
+        answer_ports(a, rq);
+    else if (str_eq(path, "/forwards"))
+        answer_forwards(a, rq);
+    else if (span_starts(span_of(path), records_path))
+        answer_records(a, rq);
+    else if (str_eq(path, "/events"))
+        feed_start(a->feed, rq);
+    else
+        channel_answer(rq, 404, NULL);
+}
+
+static void put(struct server_api *a, struct channel_request *rq, const char *path)
+{
+    if (str_eq(path, "/watched"))
+        take_watched(a, rq);
+    else if (str_eq(path, "/apps"))
+        take_apps(a, rq);
+    else
+        channel_answer(rq, 404, NULL);
+}
+
 void server_api_handle(struct server_api *a, struct channel_request *rq)
 {
     const struct channel_request_info *info = channel_request_info(rq);
-    if (info->kind != CHANNEL_REQUEST) {
+    if (info->kind != CHANNEL_REQUEST)
         channel_refuse(rq, DIAL_UNSUPPORTED, NULL);
-    } else if (!str_eq(info->method, "GET")) {
+    else if (str_eq(info->method, "GET"))
+        get(a, rq, info->path);
+    else if (str_eq(info->method, "PUT"))
+        put(a, rq, info->path);
+    else
         channel_answer(rq, 405, NULL);
-    } else if (str_eq(info->path, "/info")) {
-        answer_info(a, rq);
-    } else if (str_eq(info->path, "/ports")) {
-        answer_ports(rq);
-    } else if (span_starts(span_of(info->path), records_path)) {
-        answer_records(a, rq);
-    } else if (str_eq(info->path, "/events")) {
-        start_events(a, rq);
-    } else {
-        channel_answer(rq, 404, NULL);
-    }
 }
 
 struct server_api *server_api_free(struct server_api *a)
 {
-    if (!a)
-        return NULL;
-    struct event_stream *e, *next;
-    list_for_each_safe (e, next, &a->streams, link)
-        event_stream_end(e);
-    timer_cancel(&a->look);
-    buf_deinit(&a->last_seen);
     free(a);
     return NULL;
 }

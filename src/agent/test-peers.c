@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "agent/records.h"
+#include "agent/feed.h"
+#include "agent/forwards.h"
 #include "agent/server_api.h"
 #include "agent/ssh_host.h"
 #include "api/peer.h"
@@ -40,6 +42,8 @@ struct scene {
     struct tls_context *agent_tls;
     struct ssh_host *ssh;
     struct peers *peers;
+    struct forwards *forwards;
+    struct feed *feed;
     struct server_api *api;
     struct records *records;
     struct tunnel_session *agent_session;
@@ -161,8 +165,11 @@ static int set_up(void **state)
     s->ssh = ssh_host_new(SPAN("a token"));
     s->peers = peers_new(s->loop, s->agent_tls, s->ssh);
     s->records = records_new(s->loop);
-    peers_report_to(s->peers, s->records);
-    s->api = server_api_new(s->loop, s->agent_key, s->records);
+    s->forwards = forwards_new();
+    peers_report_to(s->peers, s->records, s->forwards);
+    s->feed = feed_new(s->loop, &(struct feed_options){
+                                    .no_port_probe = true, .forwards = s->forwards, .ssh = s->ssh});
+    s->api = server_api_new(s->agent_key, s->records, s->feed);
 
     struct stream *ends[2];
     stream_pair(s->loop, PAIR_CAPACITY, ends);
@@ -185,6 +192,8 @@ static int tear_down(void **state)
     peers_free(s->peers);
     ssh_host_free(s->ssh);
     server_api_free(s->api);
+    feed_free(s->feed);
+    forwards_free(s->forwards);
     records_free(s->records);
     tunnel_session_free(s->agent_session);
     server_link_free(s->link);
@@ -652,16 +661,59 @@ static void info_tells_the_key_and_the_version(void **state)
     api_agent_info_release(&info);
 }
 
-static void ports_lists_a_listener(void **state)
+static void ports_does_not_list_the_agents_own(void **state)
 {
     struct scene *s = *state;
     struct listener *l = listen_on(s, NULL, answer_hello);
-    char wanted[32];
-    snprintf(wanted, sizeof(wanted), "\"port\":%u", port_of(l));
+    char own[32];
+    snprintf(own, sizeof(own), "\"port\":%u,", port_of(l));
     get(s, "/ports");
     assert_int_equal(s->status, 200);
-    assert_non_null(strstr(s->body, wanted));
+    assert_null(strstr(s->body, own));
     listener_close(l);
+}
+
+static void forwards_lists_a_target_once_with_the_bytes_of_all_its_channels(void **state)
+{
+    struct scene *s = *state;
+    struct listener *l = listen_on(s, NULL, answer_hello);
+    struct reading r;
+    char target[64];
+    get(s, "/forwards");
+    assert_string_equal(s->body, "{\"forwards\":[],\"more\":false}");
+    for (int i = 0; i < 2; i++) {
+        open_channel(s, &(struct channel_target){
+                            .kind = CHANNEL_TCP, .host = "localhost", .port = port_of(l)});
+        read_to_end(s, &r);
+        stream_free(s->channel);
+    }
+    snprintf(target, sizeof(target), "\"target\":\"localhost:%u\"", port_of(l));
+    do {
+        get(s, "/forwards"); /* the second one's end is on its way */
+    } while (strstr(s->body, "\"connections\":1"));
+    const char *row = strstr(s->body, target);
+    assert_non_null(row);
+    assert_null(strstr(row + 1, target));
+    assert_non_null(strstr(s->body, "\"kind\":\"tcp\",\"direction\":\"local\",\"listen\":null,"));
+    assert_non_null(strstr(s->body, "\"path\":\"relay\""));
+    assert_non_null(strstr(s->body, "\"bytes_out\":10}"));
+    listener_close(l);
+}
+
+static void forwards_lists_a_listener_as_long_as_it_is_open(void **state)
+{
+    struct scene *s = *state;
+    struct reverse r;
+    char listen[64];
+    struct listen_client *l = listen_there(s, NULL, &r);
+    snprintf(listen, sizeof(listen), "\"listen\":\"localhost:%u\",\"target\":null", r.port);
+    get(s, "/forwards");
+    assert_non_null(strstr(s->body, "\"direction\":\"remote\""));
+    assert_non_null(strstr(s->body, listen));
+    listen_client_free(l);
+    do {
+        get(s, "/forwards");
+    } while (strstr(s->body, listen));
 }
 
 static void other_paths_and_methods_are_refused(void **state)
@@ -718,7 +770,9 @@ int main(void)
         SCENE(a_withdrawn_peer_loses_its_session),
         SCENE(a_grant_that_cannot_be_read_is_refused),
         SCENE(info_tells_the_key_and_the_version),
-        SCENE(ports_lists_a_listener),
+        SCENE(ports_does_not_list_the_agents_own),
+        SCENE(forwards_lists_a_target_once_with_the_bytes_of_all_its_channels),
+        SCENE(forwards_lists_a_listener_as_long_as_it_is_open),
         SCENE(other_paths_and_methods_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Every message, for the tests and the fuzzer of this folder. */
 #include "api/audit.h"
 #include "api/error.h"
+#include "api/news.h"
 #include "api/peer.h"
 #include "api/share.h"
 #include "api/user.h"
@@ -50,4 +51,11 @@ static const struct api_type *const all_types[] = {
     &api_audit_event_type,
     &api_audit_type,
     &api_agent_record_type,
+    &api_app_health_type,
+    &api_app_check_type,
+    &api_app_checks_type,
+    &api_watched_type,
+    &api_forward_type,
+    &api_forwards_type,
+    &api_news_type,
 };

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "api/news.h"
 #include "api/peer.h"
 #include "api/workspace.h"
 #include "base/cleanup.h"
@@ -173,6 +174,17 @@ const char *api_port_speaks_name(enum api_port_speaks speaks)
     return speaks_names[speaks];
 }
 
+static const char *const health_names[] = {
+    [API_HEALTH_UNKNOWN] = "unknown",           [API_HEALTH_DISABLED] = "disabled",
+    [API_HEALTH_INITIALIZING] = "initializing", [API_HEALTH_HEALTHY] = "healthy",
+    [API_HEALTH_UNHEALTHY] = "unhealthy",
+};
+
+const char *api_health_name(enum api_health health)
+{
+    return health_names[health];
+}
+
 static int find_name(const char *const *names, size_t n, struct span text, unsigned *ret)
 {
     for (size_t i = 0; i < n; i++) {
@@ -192,6 +204,11 @@ static int agent_status_parse(struct span text, enum api_agent_status *ret)
 static int port_speaks_parse(struct span text, enum api_port_speaks *ret)
 {
     return find_name(speaks_names, ARRAY_LEN(speaks_names), text, ret);
+}
+
+static int health_parse(struct span text, enum api_health *ret)
+{
+    return find_name(health_names, ARRAY_LEN(health_names), text, ret);
 }
 
 /* A codec from a pair of functions on an enum. */
@@ -219,6 +236,8 @@ ENUM_CODEC(agent_status, enum api_agent_status, agent_status_parse, api_agent_st
            "must be never, connected or away");
 ENUM_CODEC(port_speaks, enum api_port_speaks, port_speaks_parse, api_port_speaks_name,
            "must be unknown, http, tls or other");
+ENUM_CODEC(health, enum api_health, health_parse, api_health_name,
+           "must be unknown, disabled, initializing, healthy or unhealthy");
 ENUM_CODEC(audit_action, enum audit_action, audit_action_parse, audit_action_name,
            "is not an audited action");
 ENUM_CODEC(audit_direction, enum audit_direction, audit_direction_parse, audit_direction_name,

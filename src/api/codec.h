@@ -34,6 +34,7 @@ extern const struct api_codec api_codec_share_protocol;
 extern const struct api_codec api_codec_cors;
 extern const struct api_codec api_codec_agent_status;
 extern const struct api_codec api_codec_port_speaks;
+extern const struct api_codec api_codec_health;
 extern const struct api_codec api_codec_audit_action;
 extern const struct api_codec api_codec_audit_direction;
 extern const struct api_codec api_codec_audit_carrier;

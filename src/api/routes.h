@@ -48,6 +48,8 @@ enum api_auth {
       "listPorts")                                                                                 \
     X(AGENT_APPS, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/apps", USER,              \
       "listAgentApps")                                                                             \
+    X(AGENT_FORWARDS, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/forwards", USER,      \
+      "listForwards")                                                                              \
     X(SHARES, "GET", "/workspaces/{owner}/{workspace}/agents/{agent}/shares", USER, "listShares")  \
     X(SHARE_SET, "PUT", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{target}", USER,    \
       "putShare")                                                                                  \

@@ -52,6 +52,8 @@ API_TYPE(api_shared_port_type, struct api_shared_port, "Port", shared_port_field
 static const struct api_field shared_ports_fields[] = {
     API_F_LIST(struct api_shared_ports, ports, n_ports, "ports", api_shared_port_type,
                PORTS_MAX + LIST_MAX, API_REQ),
+    API_F_TEXT(struct api_shared_ports, status, "status", agent_status, API_OPT),
+    API_F_TEXT(struct api_shared_ports, last_seen_at, "last_seen_at", time, API_NULL),
 };
 API_TYPE(api_shared_ports_type, struct api_shared_ports, "Ports", shared_ports_fields);
 
@@ -64,6 +66,7 @@ static const struct api_field app_fields[] = {
     API_F_BOOL(struct api_app, subdomain, "subdomain", API_REQ),
     API_F_TEXT(struct api_app, share, "share", share_level, API_REQ),
     API_F_NUMBER(struct api_app, order, "order", INT32_MIN, INT32_MAX, .flags = API_SIGNED),
+    API_F_TEXT(struct api_app, health, "health", health, API_OPT),
     API_F_OBJECT(struct api_app, own, "own", api_share_type, API_NULL),
 };
 API_TYPE(api_app_type, struct api_app, "WorkspaceApp", app_fields);

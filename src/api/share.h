@@ -1,7 +1,9 @@
 #pragma once
 /* Messages about what a person opens in the browser: shares, open ports, apps. */
+#include "api/news.h"
 #include "api/peer.h"
 #include "api/type.h"
+#include "api/workspace.h"
 #include "model/share.h"
 #include "model/template.h"
 
@@ -43,6 +45,8 @@ API_MESSAGE(shared_port);
 struct api_shared_ports {
     struct api_shared_port *ports;
     size_t n_ports;
+    enum api_agent_status status; /* not connected: only what is shared is listed */
+    usec_t last_seen_at;          /* now, while it is connected; 0: never */
 };
 API_MESSAGE(shared_ports);
 
@@ -56,6 +60,7 @@ struct api_app {
     bool subdomain;
     enum share_level share; /* the effective one */
     int order;
+    enum api_health health;
     /* The workspace's own, over the template's; with `missing` the app is nothing but that. */
     struct api_share own;
 };

@@ -50,7 +50,13 @@
     "\"expires_at\":null,\"missing\":true,\"url\":null}"
 #define APP                                                                                        \
     "{\"slug\":\"lab\",\"agent\":\"main\",\"display_name\":\"Lab\",\"icon\":null,\"url\":null,"    \
-    "\"subdomain\":true,\"share\":\"public\",\"order\":-1,\"own\":" APP_SHARE "}"
+    "\"subdomain\":true,\"share\":\"public\",\"order\":-1,\"health\":\"unhealthy\","               \
+    "\"own\":" APP_SHARE "}"
+
+#define FORWARD                                                                                    \
+    "{\"id\":" ID1 ",\"user\":\"bob\",\"kind\":\"tcp\",\"direction\":\"remote\","                  \
+    "\"listen\":\"127.0.0.1:9003\",\"target\":null,\"origin\":null,\"path\":\"direct\","           \
+    "\"since\":" TIME ",\"connections\":2,\"bytes_in\":1,\"bytes_out\":9223372036854775807}"
 
 #define EVENT                                                                                      \
     "{\"id\":" ID1 ",\"time\":" TIME ",\"action\":\"forward_close\",\"actor\":\"bob\","            \
@@ -125,9 +131,22 @@ static const struct {
                             "\"pid\":7,\"speaks\":\"tls\",\"url\":null,\"share\":null}"},
     {&api_shared_ports_type,
      "{\"ports\":[{\"port\":80,\"listening\":false,\"address\":\"\",\"process\":\"\","
-     "\"pid\":null,\"speaks\":\"unknown\",\"url\":\"https://x/\",\"share\":" SHARE "}]}"},
+     "\"pid\":null,\"speaks\":\"unknown\",\"url\":\"https://x/\",\"share\":" SHARE "}],"
+     "\"status\":\"away\",\"last_seen_at\":" TIME "}"},
     {&api_app_type, APP},
     {&api_apps_type, "{\"apps\":[" APP "]}"},
+    {&api_app_health_type, "{\"slug\":\"lab\",\"health\":\"initializing\"}"},
+    {&api_app_check_type, "{\"slug\":\"lab\",\"port\":null,\"url\":null}"},
+    {&api_app_checks_type,
+     "{\"apps\":[{\"slug\":\"lab\",\"port\":8888,\"url\":\"http://localhost:8888/ok\","
+     "\"interval\":\"10s\",\"threshold\":3}]}"},
+    {&api_watched_type, "{\"watched\":true}"},
+    {&api_forward_type, FORWARD},
+    {&api_forwards_type, "{\"forwards\":[" FORWARD "],\"more\":true}"},
+    {&api_news_type, "{}"},
+    {&api_news_type, "{\"ports\":[]}"},
+    {&api_news_type, "{\"health\":[{\"slug\":\"lab\",\"health\":\"healthy\"}]}"},
+    {&api_news_type, "{\"forwards\":{\"forwards\":[" FORWARD "],\"more\":false}}"},
     {&api_audit_event_type, EVENT},
     {&api_agent_record_type, "{\"seq\":7,\"dropped\":2,\"peer\":" ID1 ",\"event\":" EVENT "}"},
     {&api_audit_type, "{\"events\":[],\"next\":null}"},

@@ -187,7 +187,9 @@ static bool is_internal(const struct api_type *type)
 {
     return type == &api_agent_info_type || type == &api_grant_type || type == &api_peer_type ||
            type == &api_port_type || type == &api_ports_type || type == &api_ssh_info_type ||
-           type == &api_agent_record_type;
+           type == &api_agent_record_type || type == &api_app_health_type ||
+           type == &api_app_check_type || type == &api_app_checks_type ||
+           type == &api_watched_type || type == &api_news_type;
 }
 
 static void every_message_is_described_as_it_is(void **state)

@@ -40,6 +40,9 @@ static const struct option options[] = {
      .value = "ADDR[:PORT]",
      .help = "Tell people this address instead of those of the interfaces, such as where a mapping "
              "leads to that port. Several with commas or by repeating it."},
+    {.name = "no-port-probe",
+     .kind = OPTION_FLAG,
+     .help = "Do not connect to new ports of the workspace to see whether they speak HTTP or TLS."},
     {.name = "log-level",
      .kind = OPTION_VALUE,
      .value = "LEVEL",
@@ -113,6 +116,7 @@ static int run_agent(struct cli *cli, const char *url, const struct secret *toke
     read_addresses(cli, &addresses);
     const struct agent_config config = {.server_url = url,
                                         .token = token,
+                                        .no_port_probe = args_has(&cli->args, "no-port-probe"),
                                         .no_direct = args_has(&cli->args, "no-direct"),
                                         .direct_port = (uint16_t)port,
                                         .direct_addrs =

@@ -41,7 +41,11 @@ struct client_request {
     struct client_proxy proxy;
     struct tls_context *tls;
     client_request_done_fn *done;
+    client_request_piece_fn *piece;
     void *ud;
+    bool head_only;
+    usec_t timeout;
+    bool *gone; /* set when it is cancelled while a piece is told */
 
     struct timer timer;
     struct dial *dial;
@@ -52,6 +56,8 @@ struct client_request {
 
 static void request_free(struct client_request *r)
 {
+    if (r->gone)
+        *r->gone = true;
     timer_cancel(&r->timer);
     r->dial = dial_cancel(r->dial);
     r->call = client_call_free(r->call);
@@ -133,14 +139,30 @@ static void send_body(struct client_request *r)
     want(r);
 }
 
+/* False: it was cancelled. */
+static bool tell_piece(struct client_request *r, const void *data, size_t len)
+{
+    bool gone = false;
+    r->gone = &gone;
+    timer_start(&r->timer, r->timeout);
+    r->piece(span_from(data, len), r->ud);
+    if (!gone)
+        r->gone = NULL;
+    return !gone;
+}
+
 static void read_body(struct client_request *r)
 {
+    bool in_pieces = r->piece && client_call_response(r->call)->status / 100 == 2;
     for (;;) {
         const void *data;
         ssize_t n = client_call_peek(r->call, &data);
         if (n == -EAGAIN)
             return;
-        if (n > 0 && buf_append(&r->answer, data, (size_t)n) < 0)
+        if (n > 0 && in_pieces) {
+            if (!tell_piece(r, data, (size_t)n))
+                return;
+        } else if (n > 0 && buf_append(&r->answer, data, (size_t)n) < 0)
             n = -EMSGSIZE;
         if (n < 0) {
             fail(r, (int)n, failure_text((int)n));
@@ -176,6 +198,10 @@ static void answer_begins(struct client_call *call, int result, void *ud)
             answer_complete(r, s);
         else
             fail(r, -EPROTO, failure_text(-EPROTO));
+        return;
+    }
+    if (r->head_only) {
+        answer_complete(r, NULL);
         return;
     }
     r->answering = true;
@@ -389,6 +415,9 @@ int client_request_start(struct loop *loop, const struct client_request_options 
 
     r->loop = loop;
     r->done = options->done;
+    r->piece = options->piece;
+    r->head_only = options->head_only;
+    r->timeout = timeout;
     r->ud = options->ud;
     arena_init(&r->arena, ARENA_MAX);
     buf_init(&r->body, options->body_len);

@@ -34,6 +34,8 @@ struct client_result {
  */
 typedef void client_request_done_fn(int result, const struct client_result *answer,
                                     const struct err *err, void *ud);
+/* A piece of the body of a 2xx answer has come. May cancel the request. */
+typedef void client_request_piece_fn(struct span piece, void *ud);
 
 struct client_request_options {
     const char *method;            /* NULL: GET */
@@ -46,6 +48,12 @@ struct client_request_options {
     struct tls_context *tls; /* referenced; NULL: verified by the system's store */
     const char *proxy;       /* NULL: from the environment; "": none; else an http:// URL */
     const char *upgrade;     /* name of the protocol asked for ("websocket"), or NULL */
+    bool head_only;          /* `done` as soon as the answer's head is there, without its body */
+    /*
+     * For bodies that go on: 2xx ones are told in pieces and not collected, and `timeout` is the
+     * longest silence.
+     */
+    client_request_piece_fn *piece;
     client_request_done_fn *done;
     void *ud;
 };

@@ -19,6 +19,7 @@
 #include "http/ws_stream.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "server/agent_feed.h"
 #include "server/agent_records.h"
 #include "server/agent_request.h"
 #include "server/client_ip.h"
@@ -50,6 +51,8 @@ struct agent_conn {
     struct server_link *link;
     struct tunnel_call *info;
     struct agent_records *records;
+    struct agent_feed *feed;
+    struct id template_id;
     struct id owner_id;
     char owner[NAME_SIZE];
     struct tls_pin pin;
@@ -101,6 +104,7 @@ static void leave(struct agent_conn *a, const char *reason)
 
     if (registry_leave(a->w->server->registry, &a->agent_id, a->link_id)) {
         store_agent_disconnected(a->w->server->store, a->agent_id, clock_realtime());
+        hub_agent_forget(a->w->server->hub, &a->agent_id);
         hub_changed(a->w->server->hub, &change);
     }
     record(a, AUDIT_AGENT_DISCONNECT, reason);
@@ -113,6 +117,7 @@ static void end(struct agent_conn *a, const char *reason)
     set_state(a, AGENT_ENDED);
     agent_requests_fail(&a->requests);
     a->records = agent_records_free(a->records);
+    a->feed = agent_feed_free(a->feed);
     if (was == AGENT_READY)
         leave(a, reason);
     if (a->info)
@@ -204,6 +209,14 @@ static void fetch_records(struct agent_conn *a)
     a->records = agent_records_new(a->w, server_link_session(a->link), &of);
 }
 
+static void follow(struct agent_conn *a)
+{
+    struct agent_feed_of of = {
+        .agent_id = a->agent_id, .workspace_id = a->workspace_id, .template_id = a->template_id};
+
+    a->feed = agent_feed_new(a->w, server_link_session(a->link), &of);
+}
+
 static void on_info(int status, const char *body, size_t len, void *ud)
 {
     struct agent_conn *a = ud;
@@ -238,6 +251,7 @@ static void on_info(int status, const char *body, size_t len, void *ud)
     store_agent_connected(w->server->store, w->loop, a->agent_id, &stored, on_stored, arrival);
     record(a, AUDIT_AGENT_CONNECT, "ok");
     fetch_records(a);
+    follow(a);
 }
 
 /* ---- start ---- */
@@ -272,6 +286,7 @@ void agent_conn_start(struct server_worker *w, struct exchange *x, const struct 
     a->agent_id = agent->id;
     a->workspace_id = ws->id;
     a->owner_id = ws->owner_id;
+    a->template_id = ws->template_id;
     str_copy(a->owner, sizeof(a->owner), ws->owner_name);
     str_copy(a->name, sizeof(a->name), agent->name);
     snprintf(a->workspace, sizeof(a->workspace), "%s/%s", ws->owner_name, ws->name);
@@ -336,6 +351,26 @@ void agent_conns_withdraw(struct server_worker *w, const struct web_withdrawal *
             end(a, "withdrawn");
 }
 
+void agent_conns_watch(struct server_worker *w, const struct id *agent_id)
+{
+    struct map_iter it = {0};
+    struct agent_conn *a;
+
+    while ((a = map_next(w->agents, &it)))
+        if (a->feed && id_equal(&a->agent_id, agent_id))
+            agent_feed_watch(a->feed);
+}
+
+void agent_conns_reconfigure(struct server_worker *w, const struct id *template_id)
+{
+    struct map_iter it = {0};
+    struct agent_conn *a;
+
+    while ((a = map_next(w->agents, &it)))
+        if (a->feed && id_equal(&a->template_id, template_id))
+            agent_feed_configure(a->feed);
+}
+
 void agent_conns_seen(struct server_worker *w)
 {
     struct map_iter it = {0};
@@ -355,6 +390,7 @@ void agent_conns_drain(struct server_worker *w)
     while ((a = map_next(w->agents, &it)))
         if (a->link) {
             a->records = agent_records_free(a->records);
+            a->feed = agent_feed_free(a->feed);
             tunnel_session_drain(server_link_session(a->link));
         }
 }

@@ -30,6 +30,10 @@ struct list *agent_conn_requests(struct agent_conn *a);
 
 /* Ends those that match, as web_live.withdraw says. */
 void agent_conns_withdraw(struct server_worker *w, const struct web_withdrawal *what);
+/* Whether somebody looks at this agent may have changed. */
+void agent_conns_watch(struct server_worker *w, const struct id *agent_id);
+/* Agents of workspaces of this template are told its apps again. */
+void agent_conns_reconfigure(struct server_worker *w, const struct id *template_id);
 /* Refreshes the registry's "last seen". */
 void agent_conns_seen(struct server_worker *w);
 /* No new channels; those that are open go on. */

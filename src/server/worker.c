@@ -60,6 +60,21 @@ static void live_audited(void *ud, const struct audit_event *event)
     audit_file_add(w->server->audit_file, event, 1);
 }
 
+static bool live_agent_state(void *ud, const struct id *agent_id, enum web_agent_part part,
+                             struct buf *out)
+{
+    struct server_worker *w = ud;
+
+    return hub_agent_get(w->server->hub, agent_id, part, out);
+}
+
+static void live_agent_watch(void *ud, const struct id *agent_id, bool on)
+{
+    struct server_worker *w = ud;
+
+    hub_agent_watch(w->server->hub, agent_id, on);
+}
+
 static uint64_t live_withdrawals(void *ud)
 {
     struct server_worker *w = ud;
@@ -95,6 +110,7 @@ static void withdraw_here(void *ud)
     web_withdrawn(wd->w->web, &wd->what);
     if (!id_is_zero(&wd->what.template_id)) {
         relay_sessions_regrant(wd->w, &wd->what.template_id);
+        agent_conns_reconfigure(wd->w, &wd->what.template_id);
     } else if (!wd->what.target[0]) {
         relay_sessions_withdraw(wd->w, &wd->what);
         agent_conns_withdraw(wd->w, &wd->what);
@@ -155,6 +171,8 @@ static const struct web_live live = {.client_ip = live_client_ip,
                                      .presence = live_presence,
                                      .agent_get = live_agent_get,
                                      .audited = live_audited,
+                                     .agent_state = live_agent_state,
+                                     .agent_watch = live_agent_watch,
                                      .withdrawals = live_withdrawals,
                                      .withdraw = live_withdraw,
                                      .changed = live_changed,

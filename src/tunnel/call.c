@@ -96,7 +96,7 @@ struct tunnel_call *tunnel_session_call(struct tunnel_session *s, const char *me
     struct tunnel_call *call = new0(struct tunnel_call);
     call->answered = answered;
     call->ud = ud;
-    buf_init(&call->body, CHANNEL_BODY_MAX);
+    buf_init(&call->body, TUNNEL_ANSWER_MAX);
     timer_init(&call->timeout, s->loop, timed_out, call);
     timer_start(&call->timeout, call_timeout);
     call->channel = h2_request(s->h2, &head, json == NULL, head_came, call);

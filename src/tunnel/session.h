@@ -60,9 +60,11 @@ struct channel_open *tunnel_session_open(struct tunnel_session *s,
 /* An exchange that is under way. */
 struct tunnel_call;
 
+enum { TUNNEL_ANSWER_MAX = 1 << 20 };
+
 /*
  * status: of the answer, or negative when none came. `body` is NUL-terminated and borrowed; at
- * most CHANNEL_BODY_MAX bytes (-EMSGSIZE beyond).
+ * most TUNNEL_ANSWER_MAX bytes (-EMSGSIZE beyond).
  */
 typedef void tunnel_answered_fn(int status, const char *body, size_t len, void *ud);
 

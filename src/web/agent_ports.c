@@ -1,4 +1,7 @@
-/* The ports of an agent: those that it says are open, and those that are shared. */
+/*
+ * The ports of an agent: those that it says are open, and those that are shared; and what is
+ * forwarded through it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,6 +16,8 @@ struct port_query {
     struct workspace ws;
     struct agent agent;
     bool only_agent;
+    enum api_agent_status status;
+    usec_t last_seen_at;
     struct api_ports open; /* as the agent said; owned until the answer */
 };
 
@@ -52,7 +57,7 @@ static void show(struct call *c, const struct api_port *port, bool listening,
 static void answer(struct call *c, const struct share *shares, size_t n)
 {
     const struct port_query *q = c->state;
-    struct api_shared_ports msg = {.n_ports = 0};
+    struct api_shared_ports msg = {.status = q->status, .last_seen_at = q->last_seen_at};
     usec_t now = clock_realtime();
 
     msg.ports = xcalloc(q->open.n_ports + n + 1, sizeof(*msg.ports));
@@ -85,23 +90,54 @@ static void on_shares(void *ud, int r, const struct share *shares, size_t n)
     api_ports_release(&open);
 }
 
+static void list_shares(struct call *c)
+{
+    const struct port_query *q = c->state;
+
+    store_share_list(call_store(c), call_loop(c), q->ws.id, on_shares, c);
+}
+
+/* The agent went while it was asked: only what is shared is listed. */
+static void gone(struct call *c)
+{
+    struct port_query *q = c->state;
+
+    q->status = API_AGENT_AWAY;
+    q->last_seen_at = clock_realtime();
+    list_shares(c);
+}
+
 static void on_ports(int status, const char *body, size_t len, void *ud)
 {
     struct call *c = ud;
     struct port_query *q = c->state;
 
     if (status == -ENOTCONN)
-        call_retry(c, "agent-away", 5, "The agent is not connected at the moment.");
+        gone(c);
     else if (status != 200 || api_ports_read(span_from(body, len), API_LENIENT, &q->open, NULL) < 0)
         call_fail(c, 502, "The agent did not tell its ports.", NULL);
     else
-        store_share_list(call_store(c), call_loop(c), q->ws.id, on_shares, c);
+        list_shares(c);
+}
+
+/* What the agent told last, which for live updates is what they are about. */
+static bool take_told(struct call *c, struct port_query *q)
+{
+    struct buf json = BUF_INIT(API_JSON_MAX_LEN);
+    const struct web_live *live = c->web->o.live;
+    bool told =
+        c->inner && live->agent_state(c->web->o.live_ud, &q->agent.id, WEB_AGENT_PORTS, &json) &&
+        api_ports_read(span_from(buf_data(&json), json.len), API_LENIENT, &q->open, NULL) == 0;
+
+    buf_deinit(&json);
+    return told;
 }
 
 static void ports(struct call *c, const struct store_workspace *ws)
 {
     const struct agent *agent = workspaces_agent(c, ws);
     struct port_query *q;
+    struct api_agent shown;
 
     if (!agent)
         return;
@@ -109,10 +145,50 @@ static void ports(struct call *c, const struct store_workspace *ws)
     q->ws = ws->ws;
     q->agent = *agent;
     q->only_agent = ws->n_agents == 1;
-    c->web->o.live->agent_get(c->web->o.live_ud, &q->agent.id, "/ports", on_ports, c);
+    workspaces_show_agent(c, agent, &shown);
+    q->status = shown.status;
+    q->last_seen_at = shown.last_seen_at;
+    if (q->status != API_AGENT_CONNECTED || take_told(c, q))
+        list_shares(c);
+    else
+        c->web->o.live->agent_get(c->web->o.live_ud, &q->agent.id, "/ports", on_ports, c);
 }
 
 void agent_ports_list(struct call *c)
 {
     workspaces_find(c, RIGHT_WORKSPACE_READ, ports);
+}
+
+/* ---- forwards ---- */
+
+static void answer_forwards(struct call *c, struct api_forwards *msg)
+{
+    call_answer(c, 200, &api_forwards_type, msg);
+    api_forwards_release(msg);
+}
+
+static void on_forwards(int status, const char *body, size_t len, void *ud)
+{
+    struct call *c = ud;
+    struct api_forwards msg = {.n_forwards = 0};
+
+    if (status == -ENOTCONN)
+        answer_forwards(c, &msg);
+    else if (status != 200 || api_forwards_read(span_from(body, len), API_LENIENT, &msg, NULL) < 0)
+        call_fail(c, 502, "The agent did not tell its forwards.", NULL);
+    else
+        answer_forwards(c, &msg);
+}
+
+static void forwards(struct call *c, const struct store_workspace *ws)
+{
+    const struct agent *agent = workspaces_agent(c, ws);
+
+    if (agent)
+        c->web->o.live->agent_get(c->web->o.live_ud, &agent->id, "/forwards", on_forwards, c);
+}
+
+void agent_forwards_list(struct call *c)
+{
+    workspaces_find(c, RIGHT_WORKSPACE_READ, forwards);
 }

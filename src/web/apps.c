@@ -20,7 +20,29 @@ struct app_query {
     struct agent agent;
     bool without_agent;     /* it is the one that is meant when a URL names none */
     struct template policy; /* until the answer */
+    struct api_news told;   /* the health of apps, the same */
 };
+
+/* What the agent's checks have shown; it may be away, or have an older template. */
+static enum api_health health_of(const struct app_query *q, const struct app *app)
+{
+    if (!app->healthcheck.url)
+        return API_HEALTH_DISABLED;
+    for (size_t i = 0; i < q->told.n_health; i++)
+        if (str_eq(q->told.health[i].slug, app->slug))
+            return q->told.health[i].health;
+    return API_HEALTH_UNKNOWN;
+}
+
+static void read_health(struct call *c, struct app_query *q)
+{
+    struct buf json = BUF_INIT(API_JSON_MAX_LEN);
+    const struct web_live *live = c->web->o.live;
+
+    if (live->agent_state(c->web->o.live_ud, &q->agent.id, WEB_AGENT_HEALTH, &json))
+        api_news_read(span_from(buf_data(&json), json.len), API_LENIENT, &q->told, NULL);
+    buf_deinit(&json);
+}
 
 /* By `order`, then as the template has them. */
 static void sort(struct app *apps, size_t n)
@@ -54,7 +76,8 @@ static void show(struct call *c, const struct app *app, const struct share *shar
                             .icon = app->icon,
                             .subdomain = app->subdomain,
                             .share = app->share,
-                            .order = app->order};
+                            .order = app->order,
+                            .health = health_of(q, app)};
     str_copy(ret->slug, sizeof(ret->slug), app->slug);
     str_copy(ret->agent, sizeof(ret->agent), q->agent.name);
     if (share) {
@@ -104,12 +127,16 @@ static void on_shares(void *ud, int r, const struct share *shares, size_t n)
     struct call *c = ud;
     struct app_query *q = c->state;
     struct template policy = q->policy;
+    struct api_news told;
 
+    read_health(c, q);
+    told = q->told;
     if (r == STORE_OK)
         answer(c, shares, n);
     else
         call_store_failed(c, r);
     template_deinit(&policy);
+    api_news_release(&told);
 }
 
 static void on_template(void *ud, int r, const struct store_template *t)

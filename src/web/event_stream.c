@@ -22,7 +22,7 @@
 #include "web/counters.h"
 #include "web/instance.h"
 
-enum { EVENT_MAX_LEN = 5 << 20 };
+enum { EVENT_MAX_LEN = 5 << 20, EVENT_HEAD_MAX_LEN = 256 };
 
 static const usec_t keep_alive_interval = 15 * USEC_PER_SEC;
 /* Between two states of one topic. */
@@ -67,6 +67,7 @@ static const struct topic_kind {
     {WEB_TOPIC_PORTS, "ports", API_ROUTE_AGENT_PORTS},
     {WEB_TOPIC_APPS, "apps", API_ROUTE_AGENT_APPS},
     {WEB_TOPIC_SHARES, "shares", API_ROUTE_SHARES},
+    {WEB_TOPIC_FORWARDS, "forwards", API_ROUTE_AGENT_FORWARDS},
 };
 
 static const struct topic_kind *kind_of(const struct topic *t)
@@ -90,8 +91,14 @@ static uint64_t digest_of(struct span text)
 
 /* ---- topics ---- */
 
-static struct topic *topic_add(struct event_stream *s, enum web_topic kind,
-                               const struct agent *agent)
+/* Those of ports stand for their agent, which is watched as long as there is one. */
+static void watch(struct event_stream *s, const struct topic *t, bool on)
+{
+    if (t->kind == WEB_TOPIC_PORTS)
+        s->web->o.live->agent_watch(s->web->o.live_ud, &t->agent_id, on);
+}
+
+static void topic_add(struct event_stream *s, enum web_topic kind, const struct agent *agent)
 {
     struct topic *t = new0(struct topic);
 
@@ -102,11 +109,12 @@ static struct topic *topic_add(struct event_stream *s, enum web_topic kind,
         str_copy(t->agent, sizeof(t->agent), agent->name);
     }
     list_append(&s->topics, &t->link);
-    return t;
+    watch(s, t, true);
 }
 
-static void topic_free(struct topic *t)
+static void topic_free(struct event_stream *s, struct topic *t)
 {
+    watch(s, t, false);
     list_remove(&t->link);
     free(t);
 }
@@ -136,7 +144,7 @@ static void follow_agents(struct event_stream *s, const struct api_workspace *ws
 
     list_for_each_safe (t, next, &s->topics, link)
         if (t->agent[0] && !is_of(t, ws))
-            topic_free(t);
+            topic_free(s, t);
     for (size_t i = 0; ws && i < ws->n_agents; i++) {
         const struct agent *agent = &ws->agents[i].agent;
         if (has_agent(s, &agent->id))
@@ -144,6 +152,7 @@ static void follow_agents(struct event_stream *s, const struct api_workspace *ws
         topic_add(s, WEB_TOPIC_PORTS, agent);
         topic_add(s, WEB_TOPIC_APPS, agent);
         topic_add(s, WEB_TOPIC_SHARES, agent);
+        topic_add(s, WEB_TOPIC_FORWARDS, agent);
     }
 }
 
@@ -160,7 +169,7 @@ static void release(struct event_stream *s)
     timer_cancel(&s->expiry);
     s->call = call_abandon(s->call);
     list_for_each_safe (t, next, &s->topics, link)
-        topic_free(t);
+        topic_free(s, t);
     buf_deinit(&s->out);
     free(s);
 }
@@ -236,6 +245,17 @@ static void on_answer(unsigned status, struct span json, void *ud)
     pump(s);
 }
 
+/* Forwards need no store, whatever their number of bytes does: the agent's own words are told. */
+static void tell_forwards(struct event_stream *s, struct topic *t)
+{
+    struct buf json = BUF_INIT(EVENT_MAX_LEN - EVENT_HEAD_MAX_LEN);
+
+    if (!s->web->o.live->agent_state(s->web->o.live_ud, &t->agent_id, WEB_AGENT_FORWARDS, &json))
+        buf_append_str(&json, "{\"forwards\":[],\"more\":false}");
+    tell(s, t, span_from(buf_data(&json), json.len));
+    buf_deinit(&json);
+}
+
 static void ask(struct event_stream *s, struct topic *t)
 {
     struct route_params params = {
@@ -245,6 +265,10 @@ static void ask(struct event_stream *s, struct topic *t)
     t->stale = false;
     list_remove(&t->link);
     list_append(&s->topics, &t->link);
+    if (t->kind == WEB_TOPIC_FORWARDS) {
+        tell_forwards(s, t);
+        return;
+    }
     s->asked = t;
     s->call = call_inner_start(s->web, kind_of(t)->route, &s->who, &params,
                                s->all ? SPAN("all=true") : SPAN(""), on_answer, s);
@@ -288,13 +312,16 @@ static void pump(struct event_stream *s)
     struct topic *t;
     usec_t wait;
 
-    if (!flush(s) || s->out.len > 0 || s->call)
-        return;
-    timer_cancel(&s->next);
-    t = next_topic(s, &wait);
-    if (t)
+    for (;;) {
+        if (!flush(s) || s->out.len > 0 || s->call)
+            return;
+        timer_cancel(&s->next);
+        t = next_topic(s, &wait);
+        if (!t)
+            break;
         ask(s, t);
-    else if (wait >= 0)
+    }
+    if (wait >= 0)
         timer_start(&s->next, wait);
 }
 

@@ -33,6 +33,7 @@ const struct handler web_handlers[API_ROUTE_COUNT] = {
     [API_ROUTE_AGENT_APPS] = {.run = apps_list_agent},
     [API_ROUTE_AGENT_TOKEN] = {.run = agents_token},
     [API_ROUTE_AGENT_PORTS] = {.run = agent_ports_list},
+    [API_ROUTE_AGENT_FORWARDS] = {.run = agent_forwards_list},
     [API_ROUTE_SHARES] = {.run = shares_list},
     [API_ROUTE_SHARE_SET] = {.run = shares_put, .body = &api_share_put_type},
     [API_ROUTE_SHARE_DELETE] = {.run = shares_delete},

@@ -26,7 +26,7 @@ handler_fn workspaces_list, workspaces_create, workspaces_get, workspaces_delete
 handler_fn agents_token;
 agent_handler_fn agents_connect;
 /* agent_ports.c */
-handler_fn agent_ports_list;
+handler_fn agent_ports_list, agent_forwards_list;
 /* shares.c */
 handler_fn shares_list, shares_put, shares_delete;
 /* apps.c */

@@ -120,7 +120,32 @@ static void every_topic_is_told_once_at_the_start(void **state)
     expect(&r, "event: ports\ndata: {\"agent\":\"main\",\"ports\":[{\"port\":8080,");
     expect(&r, "event: apps\ndata: {\"agent\":\"main\",\"apps\":[]}\n\n");
     expect(&r, "event: shares\ndata: {\"agent\":\"main\",\"max_level\":");
+    expect(&r, "event: forwards\ndata: {\"agent\":\"main\",\"forwards\":[],");
+    expect(&r, "\n\n");
     expect_silence(&r);
+    assert_int_equal(s->n_watchers, 1);
+    reader_close(&r);
+    assert_int_equal(s->n_watchers, 0);
+}
+
+static void what_an_agent_tells_is_told_on(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+    struct reader r;
+    struct web_change change = {.topics = WEB_TOPIC_PORTS | WEB_TOPIC_FORWARDS};
+
+    make_people(s, &p);
+    reader_open(&r, s, DEV, p.bob);
+    expect(&r, "event: forwards\n");
+    s->told[WEB_AGENT_PORTS] = "{\"ports\":[{\"port\":5173,\"address\":\"::1\",\"process\":\"\","
+                               "\"pid\":null,\"speaks\":\"tls\"}]}";
+    s->told[WEB_AGENT_FORWARDS] =
+        "{\"forwards\":[{\"id\":\"00000000000000000000000000000001\"}],\"more\":false}";
+    web_changed(s->web, &change);
+    expect(&r, "event: ports\ndata: {\"agent\":\"main\",\"ports\":[{\"port\":5173,");
+    expect(&r, "\"url\":\"http://5173s--dev--bob.localhost:7777/\"");
+    expect(&r, "event: forwards\ndata: {\"agent\":\"main\",\"forwards\":[{\"id\":\"0000");
     reader_close(&r);
 }
 
@@ -157,7 +182,7 @@ static void a_change_that_changes_nothing_is_not_told(void **state)
 
     make_people(s, &p);
     reader_open(&r, s, DEV, p.bob);
-    expect(&r, "event: shares\n");
+    expect(&r, "event: forwards\n");
     expect(&r, "\n\n");
     web_changed(s->web, &change);
     expect_silence(&r);
@@ -356,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         T(every_topic_is_told_once_at_the_start),
+        T(what_an_agent_tells_is_told_on),
         T(a_share_is_told_with_the_port_that_it_is_of),
         T(a_change_that_changes_nothing_is_not_told),
         T(a_workspace_is_told_when_it_is_made_and_when_it_is_gone),

@@ -319,7 +319,7 @@ static void an_agent_connects_by_websocket_only(void **state)
     assert_int_equal(s->n_connects, 0);
 }
 
-static void ports_are_the_agents_answer(void **state)
+static void of_an_agent_that_is_away_only_shares_are_listed(void **state)
 {
     struct scene *s = *state;
     struct people p;
@@ -327,8 +327,26 @@ static void ports_are_the_agents_answer(void **state)
 
     make_people(s, &p);
     make_workspace(s, p.bob, "dev");
-    assert_int_equal(ask(s, "GET", path, p.bob, NULL), 503);
-    assert_true(has_line(s, "Adit-Reason: agent-away"));
+    assert_int_equal(ask(s, "PUT", "/api/v1/workspaces/bob/dev/agents/main/shares/8080", p.bob,
+                         "{\"level\":\"authenticated\"}"),
+                     200);
+    assert_int_equal(ask(s, "GET", path, p.bob, NULL), 200);
+    assert_string_equal(got(s, "status"), "never");
+    assert_int_equal(got_len(s, "ports"), 1);
+    assert_string_equal(got(s, "ports.0.share.level"), "authenticated");
+    assert_int_equal(ask(s, "GET", "/api/v1/workspaces/bob/dev/agents/main/forwards", p.bob, NULL),
+                     200);
+    assert_int_equal(got_len(s, "forwards"), 0);
+}
+
+static void ports_are_the_agents_answer(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+    const char *path = "/api/v1/workspaces/bob/dev/agents/main/ports";
+
+    make_people(s, &p);
+    s->present[s->n_present++] = make_workspace(s, p.bob, "dev");
     s->ports_json = "{\"ports\":[{\"port\":3000,\"address\":\"127.0.0.1\",\"process\":\"node\","
                     "\"pid\":7,\"speaks\":\"http\"}]}";
     assert_int_equal(ask(s, "GET", path, p.bob, NULL), 200);
@@ -452,6 +470,7 @@ int main(void)
         T(deleting_a_workspace_ends_its_agents_and_sessions),
         T(a_new_agent_token_ends_the_old_one),
         T(an_agent_connects_by_websocket_only),
+        T(of_an_agent_that_is_away_only_shares_are_listed),
         T(ports_are_the_agents_answer),
         T(a_relay_is_opened_with_the_persons_grant),
         T(a_relay_needs_a_handshake_and_a_pin),

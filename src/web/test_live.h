@@ -59,9 +59,11 @@ struct scene {
     struct web_withdrawal withdrawn; /* the last one */
     unsigned n_streams, streams_max;
     unsigned n_connects, n_relays;
-    struct id connected;    /* agent */
-    struct web_relay relay; /* the last one; its grant is the scene's */
-    const char *ports_json; /* the agent's answer; NULL: it is away */
+    struct id connected;               /* agent */
+    struct web_relay relay;            /* the last one; its grant is the scene's */
+    const char *ports_json;            /* the agent's answer; NULL: it is away */
+    const char *told[WEB_AGENT_PARTS]; /* what agents told unasked; NULL: nothing */
+    int n_watchers;
 };
 
 /* ---- struct web_live ---- */
@@ -88,6 +90,7 @@ static inline bool live_presence(void *ud, const struct id *agent_id, struct web
 
 struct question {
     struct scene *s;
+    bool forwards; /* is asked for them, otherwise for ports */
     web_agent_answered_fn *answered;
     void *ud;
 };
@@ -97,6 +100,8 @@ static inline void live_deliver(void *ud)
     struct question *q = ud;
     const char *json = q->s->ports_json;
 
+    if (json && q->forwards)
+        json = "{\"forwards\":[]}";
     q->answered(json ? 200 : -ENOTCONN, json, json ? strlen(json) : 0, q->ud);
     free(q);
 }
@@ -112,10 +117,26 @@ static inline void live_agent_get(void *ud, const struct id *agent_id, const cha
 {
     struct scene *s = ud;
 
-    assert_string_equal(path, "/ports");
+    assert_true(str_eq(path, "/ports") || str_eq(path, "/forwards"));
     struct question *q = new0(struct question);
-    *q = (struct question){.s = s, .answered = answered, .ud = answered_ud};
+    *q = (struct question){
+        .s = s, .forwards = str_eq(path, "/forwards"), .answered = answered, .ud = answered_ud};
     loop_post(s->loop, live_deliver, q);
+}
+
+static inline bool live_agent_state(void *ud, const struct id *agent_id, enum web_agent_part part,
+                                    struct buf *out)
+{
+    const struct scene *s = ud;
+
+    return s->told[part] && buf_append_str(out, s->told[part]) == 0;
+}
+
+static inline void live_agent_watch(void *ud, const struct id *agent_id, bool on)
+{
+    struct scene *s = ud;
+
+    s->n_watchers += on ? 1 : -1;
 }
 
 static inline uint64_t live_withdrawals(void *ud)
@@ -177,6 +198,8 @@ static const struct web_live scene_live = {.client_ip = live_client_ip,
                                            .presence = live_presence,
                                            .agent_get = live_agent_get,
                                            .audited = live_audited,
+                                           .agent_state = live_agent_state,
+                                           .agent_watch = live_agent_watch,
                                            .withdrawals = live_withdrawals,
                                            .withdraw = live_withdraw,
                                            .changed = live_changed,

@@ -18,6 +18,7 @@
 
 struct app_site;
 struct auth;
+struct buf;
 struct exchange;
 struct key_ring;
 struct loop;
@@ -58,6 +59,14 @@ enum web_topic {
     WEB_TOPIC_FORWARDS = 32,
 };
 
+/* What a connected agent tells of itself, unasked: each the message of api/ named beside it. */
+enum web_agent_part {
+    WEB_AGENT_PORTS,    /* api_ports */
+    WEB_AGENT_HEALTH,   /* api_news, with nothing but the health */
+    WEB_AGENT_FORWARDS, /* api_forwards; while it is watched */
+    WEB_AGENT_PARTS
+};
+
 /* Something that people may be looking at is not what it was. Zero ids: any. */
 struct web_change {
     unsigned topics;
@@ -92,6 +101,11 @@ struct web_live {
                       web_agent_answered_fn *answered, void *answered_ud);
     /* The store has taken the event, or has failed to. */
     void (*audited)(void *ud, const struct audit_event *event);
+    /* Appends what the agent told last; false: it has not, or is away. */
+    bool (*agent_state)(void *ud, const struct id *agent_id, enum web_agent_part part,
+                        struct buf *out);
+    /* One more, or one less, who looks: meanwhile it tells soon what has changed, and forwards. */
+    void (*agent_watch)(void *ud, const struct id *agent_id, bool on);
     /* How many withdrawals there were so far; see web_relay. */
     uint64_t (*withdrawals)(void *ud);
     /* After the store has the change: what it forbids ends, on all workers, at once. */

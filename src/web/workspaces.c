@@ -20,7 +20,7 @@ struct right_object workspaces_object(const struct workspace *ws)
 
 /* ---- showing ---- */
 
-static void show_agent(struct call *c, const struct agent *agent, struct api_agent *ret)
+void workspaces_show_agent(struct call *c, const struct agent *agent, struct api_agent *ret)
 {
     struct web_presence here;
 
@@ -44,7 +44,7 @@ void workspaces_show(struct call *c, const struct store_workspace *ws, struct ap
     ret->agents = xcalloc(ws->n_agents ? ws->n_agents : 1, sizeof(*ret->agents));
     ret->n_agents = ws->n_agents;
     for (size_t i = 0; i < ws->n_agents; i++)
-        show_agent(c, &ws->agents[i], &ret->agents[i]);
+        workspaces_show_agent(c, &ws->agents[i], &ret->agents[i]);
 }
 
 /* ---- finding ---- */

@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * What is forwarded at the moment, for those who look: one row for each target that a peer's
+ * session has been to, and for each listener that it has here; all its connections are counted
+ * there. A row goes with its session, or with its listener. SSH's own are in agent/ssh_host.h.
+ */
+#include "api/news.h"
+#include "base/list.h"
+
+struct forward_row;
+struct forwards;
+struct served;
+struct ssh_host;
+
+/* Rows of one session; beyond it those without a connection make room, oldest first. */
+enum { FORWARDS_PER_PEER_MAX = 64 };
+
+struct forwards *forwards_new(void);
+/* A channel was accepted, and ends: `s->row` is set and cleared. NULL `f`: does nothing. */
+void forwards_join(struct forwards *f, struct served *s);
+void forwards_leave(struct served *s);
+/* The session with this reporter is over; all its channels have left. */
+void forwards_end_peer(struct forwards *f, const struct id *peer);
+/*
+ * All rows and those of `ssh` (may be NULL), newest last, API_FORWARDS_MAX at most. Release it with
+ * api_forwards_release().
+ */
+void forwards_list(struct forwards *f, const struct ssh_host *ssh, struct api_forwards *ret);
+/* Returns NULL; accepts NULL. */
+struct forwards *forwards_free(struct forwards *f);
