@@ -18,7 +18,7 @@ struct channel_request;
 enum {
     SSH_CONNECTIONS_MAX = 128,           /* at once, each with an sshd */
     SSH_CONNECTIONS_PER_PERSON_MAX = 32, /* of one user name */
-    SSH_STARTING_MAX = 16,               /* that have not logged in yet, of all people */
+    SSH_STARTING_MAX = 24,               /* that have not logged in yet, of all people */
     SSH_FORWARDS_MAX = 16384,            /* that are listed */
     SSH_FORWARD_PLACE_SIZE = 320,        /* of the texts below, with the NUL */
 };

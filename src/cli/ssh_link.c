@@ -9,6 +9,7 @@
 #include "cli/ssh_link.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "cli/stdio_stream.h"
 #include "io/loop.h"
 #include "io/relay.h"
+#include "io/signal.h"
 #include "io/stream.h"
 #include "io/timer.h"
 #include "io/tls.h"
@@ -44,6 +46,7 @@ struct ssh_link {
     struct peer_link *link;
     struct lane_client *lanes;
     struct timer limit;
+    struct signal_watch *hang_up;
     char workspace[WORKSPACE_REF_SIZE];
     const char *key;              /* carrying: the client's public line */
     struct api_ssh_info *info;    /* asking: where to put it */
@@ -248,6 +251,12 @@ static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, 
     return ret->direct || agent_carrier_lane_key(l->carrier, &ret->key);
 }
 
+/* ssh has ended. Not at once: why it did may be ours to tell, in this turn of the loop. */
+static void hung_up(int signum, void *ud)
+{
+    finish(ud, EXIT_CODE_FAILURE);
+}
+
 static int start(struct ssh_link *l)
 {
     struct err err = ERR_INIT;
@@ -284,6 +293,7 @@ static void stop(struct ssh_link *l)
     agent_carrier_free(l->carrier);
     tls_context_unref(l->tls);
     tls_identity_free(l->identity);
+    signal_watch_free(l->hang_up);
 }
 
 static int run(struct ssh_link *l)
@@ -295,6 +305,9 @@ static int run(struct ssh_link *l)
     l->informed = !l->options->alias;
     workspace_ref_format(l->options->workspace, l->workspace);
     timer_init(&l->limit, l->loop, took_too_long, l);
+    struct sigaction hang_up;
+    if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) /* nohup */
+        l->hang_up = signal_watch_new(l->loop, SIGHUP, hung_up, l);
     l->code = start(l);
     if (l->code == 0)
         loop_run(l->loop);
