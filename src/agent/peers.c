@@ -16,6 +16,7 @@
 #include "agent/forwards.h"
 #include "agent/served.h"
 #include "agent/ssh_host.h"
+#include "agent/ssh_notices.h"
 #include "api/peer.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -170,12 +171,14 @@ static void answer_request(struct peer_session *s, struct channel_request *rq)
         direct_listener_answer(s->peers->port, rq);
     else if (str_eq(info->path, "/lanes") && s->peers->lanes)
         answer_lanes(s, rq);
-    else if (!s->peers->ssh || !str_eq(info->path, "/ssh"))
+    else if (!s->peers->ssh || !(str_eq(info->path, "/ssh") || str_eq(info->path, "/ssh/notices")))
         channel_answer(rq, 404, NULL);
     else if (!s->grant.ssh)
         channel_answer(rq, 403, NULL);
-    else
+    else if (str_eq(info->path, "/ssh"))
         ssh_host_answer(s->peers->ssh, rq);
+    else
+        ssh_notices_answer(s->peers->ssh->notices, &s->peer, rq);
 }
 
 static void channel_requested(struct tunnel_session *session, struct channel_request *rq, void *ud)

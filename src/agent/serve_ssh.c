@@ -4,13 +4,14 @@
  *
  * sshd enforces the grant that it was started with and cannot be told another. When the policy
  * changes, what the new one would have it allow is compared with that: a connection that keeps all
- * it has goes on, one that would lose something ends, with a line on its terminals.
+ * it has goes on, one that would lose something ends, and the person is told why.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "agent/served.h"
 #include "agent/ssh_host.h"
+#include "agent/ssh_notices.h"
 #include "agent/ssh_record.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -22,9 +23,10 @@
 struct ssh_channel {
     struct served served;
     struct ssh_host *host;
-    struct list link;           /* in host->connections */
-    struct channel_request *rq; /* until sshd speaks */
-    struct ssh_grant grant;     /* what sshd was told */
+    const struct served_reporter *reporter; /* may be NULL */
+    struct list link;                       /* in host->connections */
+    struct channel_request *rq;             /* until sshd speaks */
+    struct ssh_grant grant;                 /* what sshd was told */
     struct ssh_service *service;
     struct ssh_record *record;
     char user[NAME_SIZE];
@@ -95,6 +97,8 @@ static void request_cancelled(struct channel_request *rq, void *ud)
 
 static void policy_changed(struct served *served, const struct forward_policy *policy)
 {
+    static const char text[] = "the forwarding rules of this workspace have changed: this "
+                               "connection ends, connect again";
     struct ssh_channel *c = container_of(served, struct ssh_channel, served);
     struct ssh_grant grant = ssh_grant_make(policy);
     bool keeps_all = ssh_grant_covers(&grant, &c->grant);
@@ -103,8 +107,8 @@ static void policy_changed(struct served *served, const struct forward_policy *p
         return;
     c->result = "policy_changed";
     log_info("SSH ends: the policy has become narrower", LOG_STR("user", c->user));
-    ssh_service_end(c->service, "adit: the forwarding rules of this workspace have changed. This "
-                                "connection ends; connect again.");
+    if (!ssh_service_end(c->service, text) && c->reporter)
+        ssh_notices_tell(c->host->notices, &c->reporter->peer, text);
 }
 
 /* 0, or -EMFILE with a text. This connection is counted already. */
@@ -158,6 +162,7 @@ void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *h
     struct ssh_channel *c = new0(struct ssh_channel);
     struct err err = ERR_INIT;
     c->host = host;
+    c->reporter = reporter;
     c->rq = rq;
     c->served.free = ssh_channel_free;
     c->served.policy_changed = policy_changed;

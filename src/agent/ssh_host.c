@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "agent/ssh_notices.h"
 #include "api/error.h"
 #include "api/peer.h"
 #include "base/cleanup.h"
@@ -16,6 +17,7 @@ struct ssh_host *ssh_host_new(struct span token)
 {
     struct ssh_host *host = new0(struct ssh_host);
     ssh_folder_clean();
+    host->notices = ssh_notices_new();
     list_init(&host->connections);
     list_init(&host->forwards);
     host->key = ssh_key_derive(token, "adit SSH host key");
@@ -47,6 +49,7 @@ struct ssh_host *ssh_host_free(struct ssh_host *host)
 {
     if (!host)
         return NULL;
+    ssh_notices_free(host->notices);
     ssh_key_free(host->key);
     free(host);
     return NULL;

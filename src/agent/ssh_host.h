@@ -14,6 +14,7 @@
 #include "ssh/key.h"
 
 struct channel_request;
+struct ssh_notices;
 
 enum {
     SSH_CONNECTIONS_MAX = 128,           /* at once, each with an sshd */
@@ -42,6 +43,7 @@ struct ssh_forward {
 
 struct ssh_host {
     struct ssh_key *key;
+    struct ssh_notices *notices;
     struct list connections; /* of serve_ssh.c */
     size_t n_connections;
     struct list forwards; /* struct ssh_forward, oldest first; at most SSH_FORWARDS_MAX */

@@ -5,6 +5,7 @@
  */
 #include "agent/ssh_record.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@
 #include "agent/records.h"
 #include "agent/served.h"
 #include "agent/ssh_host.h"
+#include "agent/ssh_notices.h"
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -141,6 +143,16 @@ static const char *rule_behind(const struct ssh_record *r, const char *target, b
     return "a rule that SSH cannot enforce: use adit port-forward";
 }
 
+/* In the words of agent/policy.c: ssh itself only says that it was prohibited. */
+static void tell_refusal(struct ssh_record *r, const char *target, bool listen, const char *rule)
+{
+    struct err err = ERR_INIT;
+    err_set(&err, -EACCES, "the workspace's template does not allow %s%.250s (%s)",
+            listen ? "a listener on " : "", target, rule);
+    if (r->reporter)
+        ssh_notices_tell(r->host->notices, &r->reporter->peer, err.text);
+}
+
 static void add_refusal(struct ssh_record *r, enum audit_action action, const struct sshd_event *e,
                         bool listen)
 {
@@ -148,8 +160,12 @@ static void add_refusal(struct ssh_record *r, enum audit_action action, const st
     struct audit_event event = event_of(r, action, e->target, result);
     bool forbidden = str_eq(result, dial_result_name(DIAL_FORBIDDEN));
     event.direction = direction(listen || e->remote);
-    str_copy(event.detail, sizeof(event.detail),
-             forbidden && !e->remote ? rule_behind(r, e->target, listen) : e->text);
+    str_copy(event.detail, sizeof(event.detail), e->text);
+    if (forbidden && !e->remote) {
+        const char *rule = rule_behind(r, e->target, listen);
+        str_copy(event.detail, sizeof(event.detail), rule);
+        tell_refusal(r, e->target, listen, rule);
+    }
     add(r, &event);
 }
 

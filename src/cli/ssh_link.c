@@ -19,6 +19,7 @@
 #include "cli/agent_carrier.h"
 #include "cli/api_client.h"
 #include "cli/ssh_known.h"
+#include "cli/ssh_warnings.h"
 #include "cli/stdio_stream.h"
 #include "io/loop.h"
 #include "io/relay.h"
@@ -48,14 +49,15 @@ struct ssh_link {
     struct timer limit;
     struct signal_watch *hang_up;
     char workspace[WORKSPACE_REF_SIZE];
-    const char *key;              /* carrying: the client's public line */
-    struct api_ssh_info *info;    /* asking: where to put it */
-    bool informed;                /* nothing to ask for, or not any longer */
-    struct tunnel_call *call;     /* until informed */
-    struct channel_open *opening; /* carrying */
-    struct stream *channel;       /* open, until bytes may pass */
-    struct relay *relay;          /* bytes pass */
-    struct err reason;            /* why it is away, while waiting */
+    const char *key;               /* carrying: the client's public line */
+    struct api_ssh_info *info;     /* asking: where to put it */
+    bool informed;                 /* nothing to ask for, or not any longer */
+    struct tunnel_call *call;      /* until informed */
+    struct channel_open *opening;  /* carrying */
+    struct stream *channel;        /* open, until bytes may pass */
+    struct relay *relay;           /* bytes pass */
+    struct ssh_warnings *warnings; /* likewise; NULL: the session has gone */
+    struct err reason;             /* why it is away, while waiting */
     bool done;
     int code;
 };
@@ -97,6 +99,13 @@ static void relay_done(struct relay *r, int result, void *ud)
         finish(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);
 }
 
+static void listen_for_warnings(struct ssh_link *l)
+{
+    struct tunnel_session *session = peer_link_session(l->link);
+    if (session && !l->warnings)
+        l->warnings = ssh_warnings_new(session, &l->cli->out);
+}
+
 static void go_on(struct ssh_link *l)
 {
     if (l->done || !l->informed || (l->key && !l->channel))
@@ -111,6 +120,7 @@ static void go_on(struct ssh_link *l)
     struct stream *channel = lane_client_wrap(l->lanes, steal(&l->channel), NULL, NULL);
     lane_stream_leave_tls(channel);
     l->relay = relay_new(own, channel, &options);
+    listen_for_warnings(l);
 }
 
 static void channel_opened(struct stream *channel, enum dial_result result, const char *reason,
@@ -188,6 +198,8 @@ static void session_up(struct ssh_link *l)
     if (!l->informed && !l->call)
         l->call =
             tunnel_session_call(peer_link_session(l->link), "GET", "/ssh", NULL, info_came, l);
+    if (l->relay)
+        listen_for_warnings(l);
     if (!l->key || l->opening || l->relay)
         return;
     const struct channel_target target = {.kind = CHANNEL_SSH, .ssh_key = l->key};
@@ -197,6 +209,7 @@ static void session_up(struct ssh_link *l)
 
 static void session_down(struct ssh_link *l, const struct err *reason)
 {
+    l->warnings = ssh_warnings_free(l->warnings);
     if (l->relay)
         return;
     if (l->options->wait == 0) {
@@ -284,6 +297,7 @@ static void stop(struct ssh_link *l)
     timer_cancel(&l->limit);
     tunnel_call_cancel(l->call);
     channel_open_cancel(l->opening);
+    ssh_warnings_free(l->warnings);
     stream_free(l->channel);
     relay_free(l->relay);
     lane_client_free(l->lanes);

@@ -133,10 +133,10 @@ static void end_came(struct timer *t, void *ud)
     terminate(ud);
 }
 
-void ssh_service_end(struct ssh_service *s, const char *text)
+bool ssh_service_end(struct ssh_service *s, const char *text)
 {
-    terminals_tell(&s->terminals, text);
     timer_start(&s->end_timer, end_after);
+    return terminals_tell(&s->terminals, text);
 }
 
 static void relay_done(struct relay *r, int result, void *ud)

@@ -52,9 +52,10 @@ int ssh_service_start(struct loop *loop, const struct ssh_service_options *optio
 void ssh_service_carry(struct ssh_service *s, struct stream *client);
 /*
  * Shows a line on the terminals of its sessions, as wall(1) does; sessions without a terminal have
- * no place for it. Then ends sshd a moment later, and `ended` is called.
+ * no place for it. Then ends sshd a moment later, and `ended` is called. Whether there was a
+ * terminal.
  */
-void ssh_service_end(struct ssh_service *s, const char *text);
+bool ssh_service_end(struct ssh_service *s, const char *text);
 /*
  * Ends sshd with all its listeners and connections at once, and removes its files. What was open
  * is logged as closed within this call; `ended` is not called. Returns NULL; accepts NULL.

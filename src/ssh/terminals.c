@@ -31,20 +31,22 @@ void terminals_session(struct terminals *t, uint64_t id, const char *text)
         t->number[id] = number_in(span_of(text));
 }
 
-static void tell_one(unsigned number, const char *text)
+static bool tell_one(unsigned number, const char *text)
 {
     char path[32];
     struct stat st;
     snprintf(path, sizeof(path), "/dev/pts/%u", number);
     _cleanup_close_ int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || !isatty(fd))
-        return;
-    dprintf(fd, "\r\n%s\r\n", text);
+        return false;
+    return dprintf(fd, "\r\nadit: %s\r\n", text) > 0;
 }
 
-void terminals_tell(const struct terminals *t, const char *text)
+bool terminals_tell(const struct terminals *t, const char *text)
 {
+    bool told = false;
     for (size_t i = 0; i < SSHD_SESSIONS_MAX; i++)
         if (t->number[i])
-            tell_one(t->number[i] - 1u, text);
+            told = tell_one(t->number[i] - 1u, text) || told;
+    return told;
 }

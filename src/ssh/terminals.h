@@ -1,5 +1,6 @@
 #pragma once
 /* The terminals of one connection's sessions, so that something can be said there. */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ssh/sshd_log.h"
@@ -13,5 +14,6 @@ struct terminals {
  * "shell on pts/3".
  */
 void terminals_session(struct terminals *t, uint64_t id, const char *text);
-/* Writes a line to each, as far as they take it at once. Only terminals of our own user. */
-void terminals_tell(const struct terminals *t, const char *text);
+/* Writes a line to each, as far as they take it at once. Only terminals of our own user. Whether
+ * there was one. */
+bool terminals_tell(const struct terminals *t, const char *text);

@@ -1,6 +1,7 @@
 """What a template allows over SSH: each kind of forward under each rule, with the stock client."""
 import itertools
 import json
+import re
 import subprocess
 import time
 
@@ -62,6 +63,9 @@ def tries_local(ssh, echo):
         results["-D"] = socks(dynamic, 5, HOST, echo.port, b"hello") == b"hello"
     except ConnectionResetError:
         results["-D"] = False
+    if not results["-L"]:
+        running.wait_line(re.escape(f"the workspace's template does not allow {HOST}:{echo.port} "
+                                    "(forwarding."), stream="err")
     running.stop()
     direct = ssh.run("-W", f"{HOST}:{echo.port}", stdin="hello", code=None)
     results["-W"] = direct.out == "hello"
@@ -218,7 +222,10 @@ def test_with_public_listening_other_addresses_are_a_matter_of_the_list(site, tc
 def test_public_listening_that_is_off_is_the_rule_that_is_named(site, tcp_echo):
     ssh = site(permit_listen=["*:*"])
     port = net.free_port()
-    assert not binds(ssh, f"*:{port}", tcp_echo.port)
+    running = ssh.start("-N", "-R", f"*:{port}:{HOST}:{tcp_echo.port}")
+    running.wait_line(re.escape(f"does not allow a listener on *:{port} "
+                                "(forwarding.public_listen is off)"), timeout=20, stream="err")
+    running.stop()
     wait_refused(ssh, "ssh_listen_open", f"*:{port}", "forwarding.public_listen is off")
 
 
@@ -265,8 +272,10 @@ def test_a_change_that_takes_something_away_ends_the_connection(site, deployment
     push(deployment, ssh.template, remote=False)
     until(lambda: not net.listens(port), "the listener is gone", 5)
     assert time.monotonic() - began < 2 * SCALE
+    changed = "the forwarding rules of this workspace have changed"
     assert running.wait_exit(5) == 255
-    shell_there.wait_line("the forwarding rules of this workspace have changed", timeout=5)
+    running.wait_line(changed, stream="err")
+    shell_there.wait_line(changed, timeout=5)
     assert shell_there.wait_exit(5) == 255
     assert ssh.run("exit 7", code=7)
 
