@@ -59,19 +59,24 @@ static int open_one(struct direct_listener *l, const char *ip, uint16_t port, st
     return listener_open(l->loop, &addr, &options, ret, err);
 }
 
+/* A machine may be without one of the families. */
+static bool is_missing(int error)
+{
+    return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
+}
+
 /* The same port in both families, so that one rule of a firewall is enough; or one family. */
 static int open_both(struct direct_listener *l, uint16_t port, struct err *err)
 {
     int r = open_one(l, "0.0.0.0", port, &l->v4, err);
-    uint16_t same = r < 0 ? port : addr_port(listener_addr(l->v4));
-    int six = open_one(l, "::", same, &l->v6, r < 0 ? err : NULL);
-    if (r < 0)
-        return six;
-    if (six == -EADDRINUSE && !port) {
-        l->v4 = listener_close(l->v4);
-        return -EAGAIN;
-    }
-    return 0;
+    if (r < 0 && !is_missing(r))
+        return r;
+    uint16_t same = l->v4 ? addr_port(listener_addr(l->v4)) : port;
+    int six = open_one(l, "::", same, &l->v6, err);
+    if (six == 0 || (l->v4 && is_missing(six)))
+        return 0;
+    l->v4 = listener_close(l->v4);
+    return six == -EADDRINUSE && !port ? -EAGAIN : six;
 }
 
 static int open_ports(struct direct_listener *l, uint16_t port, struct err *err)

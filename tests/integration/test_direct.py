@@ -86,6 +86,27 @@ def recorded(workspace):
     return [event.get("path") or event.get("carrier") for event in events]
 
 
+def test_it_works_over_ipv6(own_deployment, supervisor, tcp_echo):
+    workspace = own_deployment.workspace(agent=False)
+    port = net.free_port(host="::1")
+    workspace.start_agent("--direct-port", str(port), "--direct-address", "::1")
+    running = start_forward(workspace, supervisor, "--tcp", f"{net.free_port()}:{tcp_echo.port}")
+    running.wait_event("path", path="direct", address=f"[::1]:{port}")
+    assert works(running.ports[0])
+
+
+def test_a_port_that_cannot_be_had_is_an_error_only_if_it_was_asked_for(own_deployment, tcp_server):
+    taken = tcp_server(net.echo, ("0.0.0.0", 0))
+    workspace = own_deployment.workspace(agent=False)
+    ended = workspace.owner.run("agent", "--url", own_deployment.url, "--token-file",
+                                workspace.token_file, "--direct-port", taken.port, code=1)
+    assert str(taken.port) in ended.err
+    workspace.owner.run("agent", "--url", own_deployment.url, "--token-file",
+                        workspace.token_file, "--direct-address", "nowhere", code=1)
+    workspace.owner.run("agent", "--url", own_deployment.url, "--token-file",
+                        workspace.token_file, "--direct-port", "65536", code=2)
+
+
 @pytest.mark.parametrize("switch", ["command", "agent", "server"])
 def test_each_side_can_keep_to_the_relay(switch, make_deployment, supervisor, tcp_echo):
     deployment = make_deployment(*(["--no-direct"] if switch == "server" else []))
@@ -339,97 +360,131 @@ def can_make_networks():
             ["ip", "netns", "del", "adit-probe"], check=False, timeout=20).returncode
 
 
-@pytest.fixture
-def networks():
-    """Namespaces for server, command and agent; the latter two see each other by a route only."""
-    if not can_make_networks():
-        pytest.skip("network namespaces need root")
-    names = {role: f"adit-{os.getpid()}-{role}" for role in ("server", "command", "agent")}
-    try:
-        for name in names.values():
+class Networks:
+    """A server that both sides see, and a cable between command and agent without a use yet: its
+    agent's end has an address, but the command's has no route to it."""
+
+    def __init__(self, supervisor, root):
+        self.supervisor = supervisor
+        self.root = root
+        self.names = {role: f"adit-{os.getpid()}-{role}" for role in ("server", "command", "agent")}
+        self.running = None
+
+    def make(self):
+        for name in self.names.values():
             ip("netns", "add", name)
             ip("-n", name, "link", "set", "lo", "up")
-        for near, far, number in (("command", "server", 1), ("agent", "server", 2),
-                                  ("command", "agent", 3)):
-            ip("link", "add", f"to-{far}", "netns", names[near], "type", "veth", "peer", "name",
-               f"to-{near}", "netns", names[far])
-            if number < 3:
-                ip("-n", names[near], "addr", "add", f"10.91.{number}.2/24", "dev", f"to-{far}")
-                ip("-n", names[far], "addr", "add", f"10.91.{number}.1/24", "dev", f"to-{near}")
-            else:
-                ip("-n", names[far], "addr", "add", "10.91.3.2/24", "dev", f"to-{near}")
-            ip("-n", names[near], "link", "set", f"to-{far}", "up")
-            ip("-n", names[far], "link", "set", f"to-{near}", "up")
-        ip("-n", names["agent"], "route", "add", "10.91.1.2/32", "dev", "to-command")
-        yield names
-    finally:
-        for name in names.values():
+        self.connect("command", "server", "10.91.1.2/24", "10.91.1.1/24")
+        self.connect("agent", "server", "10.91.2.2/24", "10.91.2.1/24")
+        self.connect("agent", "command", "10.91.3.2/24", None)
+        self.ip("agent", "route", "add", "10.91.1.2/32", "dev", "to-command")
+
+    def connect(self, near, far, near_address, far_address):
+        ip("link", "add", f"to-{far}", "netns", self.names[near], "type", "veth", "peer", "name",
+           f"to-{near}", "netns", self.names[far])
+        for here, there, address in ((near, far, near_address), (far, near, far_address)):
+            if address:
+                self.ip(here, "addr", "add", address, "dev", f"to-{there}")
+            self.ip(here, "link", "set", f"to-{there}", "up")
+
+    def ip(self, role, *args):
+        ip("-n", self.names[role], *args)
+
+    def remove(self):
+        for name in self.names.values():
             subprocess.run(["ip", "netns", "del", name], check=False, timeout=20)
 
+    def inside(self, role, *argv):
+        return ["ip", "netns", "exec", self.names[role], *map(str, argv)]
 
-def test_a_route_makes_it_direct_and_a_cut_cable_relayed_again(networks, supervisor, tmp_path):
-    def inside(role, *argv):
-        return ["ip", "netns", "exec", networks[role], *map(str, argv)]
-
-    def command(role, home, *args, stdin=""):
+    def start(self, role, name, *argv):
+        home = self.root / role
         home.mkdir(exist_ok=True)
-        done = subprocess.run(inside(role, PROGRAM, *args), env=clean_environment(home),
+        return self.supervisor.start(name, self.inside(role, *argv), env=clean_environment(home),
+                                     cwd=home)
+
+    def command(self, *args, stdin=""):
+        home = self.root / "command"
+        home.mkdir(exist_ok=True)
+        done = subprocess.run(self.inside("command", PROGRAM, *args), env=clean_environment(home),
                               input=stdin.encode(), capture_output=True, timeout=30 * SCALE,
                               check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout.decode()
 
-    def start(role, name, *argv, home):
-        home.mkdir(exist_ok=True)
-        return supervisor.start(name, inside(role, *argv), env=clean_environment(home), cwd=home)
+    def start_all(self):
+        """Server, agent, a service beside it, and a forward to that."""
+        ready = self.root / "ready"
+        self.start("server", "server", PROGRAM, "server", "--listen", "*:7777", "--access-url",
+                   "http://10.91.1.1:7777", "--data-dir", self.root / "data", "--ready-file", ready)
+        until(ready.exists, "server listening", timeout=20)
+        self.command("login", "http://10.91.1.1:7777", "--first-user", "--username", "ada",
+                     "--password-stdin", stdin="correct horse battery\n")
+        made = json.loads(self.command("create", "dev", "--output", "json"))
+        token = self.root / "token"
+        token.touch(mode=0o600)
+        token.write_text(made["tokens"][0]["token"] + "\n")
+        agent = self.start("agent", "agent", PROGRAM, "agent", "--url", "http://10.91.2.1:7777",
+                           "--token-file", token)
+        agent.wait_line("connected to the server")
+        self.start("agent", "echo", sys.executable, "-c", ECHO).wait_line("listening")
+        self.running = self.start("command", "port-forward", PROGRAM, "port-forward", "dev",
+                                  "--tcp", "18080:8080", "--output", "json")
+        self.running.wait_event(event="ready", timeout=20)
 
-    ready = tmp_path / "ready"
-    start("server", "server", PROGRAM, "server", "--listen", "*:7777", "--access-url",
-          "http://10.91.1.1:7777", "--data-dir", tmp_path / "data", "--ready-file", ready,
-          home=tmp_path)
-    until(ready.exists, "server listening", timeout=20)
-    person = tmp_path / "person"
-    command("command", person, "login", "http://10.91.1.1:7777", "--first-user", "--username",
-            "ada", "--password-stdin", stdin="correct horse battery\n")
-    made = command("command", person, "create", "dev", "--output", "json")
-    token = tmp_path / "token"
-    token.touch(mode=0o600)
-    token.write_text(json.loads(made)["tokens"][0]["token"] + "\n")
-    agent = start("agent", "agent", PROGRAM, "agent", "--url", "http://10.91.2.1:7777",
-                  "--token-file", token, home=tmp_path / "workspace")
-    agent.wait_line("connected to the server")
-    echo = start("agent", "echo", sys.executable, "-c", ECHO, home=tmp_path / "workspace")
-    echo.wait_line("listening")
-    running = start("command", "port-forward", PROGRAM, "port-forward", "dev", "--tcp",
-                    "18080:8080", "--output", "json", home=person)
-    running.wait_event(event="ready", timeout=20)
-
-    def through(timeout=20):
+    def through(self, timeout=20):
+        """Sends a line through the forward and back; how long that took."""
         began = time.monotonic()
-        done = subprocess.run(inside("command", sys.executable, "-c", CLIENT), capture_output=True,
-                              timeout=timeout * SCALE, check=False)
+        done = subprocess.run(self.inside("command", sys.executable, "-c", CLIENT),
+                              capture_output=True, timeout=timeout * SCALE, check=False)
         assert done.stdout == b"through\n", done.stderr
         return time.monotonic() - began
 
-    through()
+
+@pytest.fixture
+def networks(supervisor, tmp_path):
+    if not can_make_networks():
+        pytest.skip("network namespaces need root")
+    made = Networks(supervisor, tmp_path)
+    try:
+        made.make()
+        made.start_all()
+        yield made
+    finally:
+        made.remove()
+
+
+def test_a_route_makes_it_direct_and_a_cut_cable_relayed_again(networks):
+    running = networks.running
+    networks.through()
     assert running.events(event="path") == []
 
-    ip("-n", networks["command"], "route", "add", "10.91.3.2/32", "dev", "to-agent")
+    networks.ip("command", "route", "add", "10.91.3.2/32", "dev", "to-agent")
     event = running.wait_event(event="path", path="direct", timeout=20)
     assert event["address"].startswith("10.91.3.2:")
-    through()
+    networks.through()
 
     at = running.position()
-    ip("-n", networks["agent"], "link", "set", "to-command", "down")
-    assert through(30) < SILENCE_LIMIT_S * SCALE + 2
+    networks.ip("agent", "link", "set", "to-command", "down")
+    assert networks.through(30) < SILENCE_LIMIT_S * SCALE + 2
     running.wait_event(event="path", path="relayed", since=at, timeout=20)
-    through()
+    networks.through()
 
-    ip("-n", networks["agent"], "link", "set", "to-command", "up")
-    ip("-n", networks["agent"], "route", "replace", "10.91.1.2/32", "dev", "to-command")
     at = running.position()
+    networks.ip("agent", "link", "set", "to-command", "up")
+    networks.ip("agent", "route", "replace", "10.91.1.2/32", "dev", "to-command")
     running.wait_event(event="path", path="direct", timeout=60, since=at)
-    through()
+    networks.through()
+
+
+def test_a_new_address_of_the_agent_is_noticed(networks):
+    networks.ip("command", "route", "add", "10.91.4.0/24", "dev", "to-agent")
+    networks.through()
+    assert networks.running.events(event="path") == []
+    networks.ip("agent", "addr", "add", "10.91.4.2/24", "dev", "to-command")
+    event = networks.running.wait_event(event="path", path="direct", timeout=20)
+    assert event["address"].startswith("10.91.4.2:")
+    networks.through()
 
 
 ECHO = """
