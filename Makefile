@@ -18,6 +18,6 @@ lint:	## the checks without the tests, and the static analysers
 	@script/check/cppcheck
 
 bench:	## speed and size beside the peers
-	@bench/run
+	@bench/run --out docs/benchmarks
 
 .PHONY: help build test asan lint bench

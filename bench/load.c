@@ -1,16 +1,22 @@
 /*
- * The load of bench/run: one server that sends, takes or echoes, and clients that time it.
+ * The load of bench/run: one server that sends, takes, echoes or counts, and clients that time it.
  *
- *     bench-load serve                              prints its port on 127.0.0.1, runs until killed
+ *     bench-load serve [ADDR]                       prints its port, runs until killed
  *     bench-load download PORT BYTES STREAMS        each stream is sent BYTES
  *     bench-load upload PORT BYTES STREAMS          each stream sends BYTES
+ *     bench-load timed PORT MS WARM_MS              one stream down for MS; counts after WARM_MS
+ *     bench-load timed-up PORT MS WARM_MS           the same up
  *     bench-load connect PORT COUNT PARALLEL        COUNT connections, a byte echoed on each
  *     bench-load pingpong PORT COUNT                64 bytes there and back, COUNT times
- *     bench-load http PORT COUNT HOST COOKIE        COUNT requests on one connection
+ *     bench-load hold PORT COUNT                    opens COUNT connections, a byte echoed on each,
+ *                                                   prints a line, keeps them until standard input
+ *                                                   ends
+ *     bench-load udp PORT COUNT RATE                COUNT datagrams of 1,350 bytes, RATE a second
  *
- * The clients print one JSON object. A connection says what it wants by its first bytes: 'D' and
- * the length (8 bytes, big-endian), 'U' (answered by one byte after the end), 'E' for echo, or
- * "GET ..." for HTTP with keep-alive.
+ * PORT may have an address in front: 10.0.0.2:80. The clients print one JSON object. A connection
+ * says what it wants by its first bytes: 'D' and the length (8 bytes, big-endian), 'U' (answered by
+ * one byte after the end) or 'E' for echo. On UDP of the same port datagrams are counted; one of
+ * nine bytes ('Q' and a number) is answered with that number and the count, which starts anew.
  * One thread with epoll serves, a thread a stream loads.
  */
 #include <arpa/inet.h>
@@ -31,7 +37,10 @@
 
 enum { BLOCK_LEN = 256 * 1024, HEAD_LEN = 9, PING_LEN = 64, EVENTS = 64, STREAMS_MAX = 256 };
 
+enum { DATAGRAM_LEN = 1350, DATAGRAM_BURST = 16, QUERY_LEN = 9, UDP_BUFFER_LEN = 8 << 20 };
+
 static unsigned char block[BLOCK_LEN];
+static struct sockaddr_in target = {.sin_family = AF_INET};
 
 static void die(const char *what)
 {
@@ -115,21 +124,6 @@ static bool echo(struct served *s)
     return true;
 }
 
-static const char http_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/* Requests have no body, and the client waits for each answer. */
-static bool answer_http(struct served *s)
-{
-    ssize_t n = recv(s->fd, s->echo + s->echo_len, sizeof(s->echo) - s->echo_len, MSG_DONTWAIT);
-    if (n <= 0)
-        return n < 0 && errno == EAGAIN;
-    s->echo_len += (size_t)n;
-    if (!memmem(s->echo, s->echo_len, "\r\n\r\n", 4))
-        return s->echo_len < sizeof(s->echo);
-    s->echo_len = 0;
-    return send(s->fd, http_answer, sizeof(http_answer) - 1, MSG_NOSIGNAL) > 0;
-}
-
 static bool read_head(struct served *s, size_t want)
 {
     ssize_t n = recv(s->fd, s->head + s->head_len, want - s->head_len, MSG_DONTWAIT);
@@ -158,8 +152,6 @@ static bool serve_one(struct served *s)
         return take_up(s);
     case 'E':
         return echo(s);
-    case 'G':
-        return answer_http(s);
     default:
         return false;
     }
@@ -195,16 +187,52 @@ static void serve_ready(struct served *s, int epoll)
     s->wanted = wanted;
 }
 
-__attribute__((noreturn)) static void serve(void)
+/* Counts datagrams, in a thread of its own so that TCP does not delay it. */
+static void *count_datagrams(void *ud)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = *(const int *)ud;
+    uint64_t count = 0;
+    for (;;) {
+        unsigned char data[2048];
+        struct sockaddr_in from;
+        socklen_t len = sizeof(from);
+        ssize_t n = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
+        if (n != QUERY_LEN || data[0] != 'Q') {
+            count += n > 0;
+            continue;
+        }
+        uint64_t told = htobe64(count);
+        memcpy(data + QUERY_LEN, &told, sizeof(told));
+        sendto(fd, data, QUERY_LEN + sizeof(told), 0, (struct sockaddr *)&from, len);
+        count = 0;
+    }
+    return NULL;
+}
+
+static int open_udp(const struct sockaddr_in *addr)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), len = UDP_BUFFER_LEN;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &len, sizeof(len)) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
+    if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
+        die("bind");
+    return fd;
+}
+
+__attribute__((noreturn)) static void serve(struct sockaddr_in addr)
+{
+    static int udp;
     socklen_t len = sizeof(addr);
+    pthread_t counter;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int epoll = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, ready[EVENTS];
     if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(listener, 4096) < 0)
         die("listen");
     getsockname(listener, (struct sockaddr *)&addr, &len);
+    udp = open_udp(&addr);
+    if (pthread_create(&counter, NULL, count_datagrams, &udp) != 0)
+        die("pthread_create");
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
     printf("%u\n", ntohs(addr.sin_port));
     fflush(stdout);
@@ -222,20 +250,17 @@ __attribute__((noreturn)) static void serve(void)
 /* ---- clients ---- */
 
 struct load {
-    uint16_t port;
     uint64_t amount; /* bytes, or rounds */
     bool failed;
 };
 
-static int connect_to(uint16_t port)
+static int connect_out(void)
 {
-    struct sockaddr_in addr = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 60};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+    if (connect(fd, (struct sockaddr *)&target, sizeof(target)) < 0)
         die("connect");
     no_delay(fd);
     return fd;
@@ -272,7 +297,7 @@ static void *download(void *ud)
     struct load *l = ud;
     unsigned char *sink = malloc(BLOCK_LEN), head[HEAD_LEN] = {'D'};
     uint64_t length = htobe64(l->amount), got = 0;
-    int fd = connect_to(l->port);
+    int fd = connect_out();
     ssize_t n = 0;
     memcpy(head + 1, &length, sizeof(length));
     l->failed = !sink || !send_all(fd, head, sizeof(head));
@@ -287,7 +312,7 @@ static void *download(void *ud)
 static void *upload(void *ud)
 {
     struct load *l = ud;
-    int fd = connect_to(l->port);
+    int fd = connect_out();
     unsigned char answer;
     bool ok = send_all(fd, "U", 1);
     for (uint64_t left = l->amount; ok && left > 0;) {
@@ -306,21 +331,21 @@ static void *connect_often(void *ud)
     struct load *l = ud;
     for (uint64_t i = 0; i < l->amount && !l->failed; i++) {
         unsigned char byte;
-        int fd = connect_to(l->port);
+        int fd = connect_out();
         l->failed = !send_all(fd, "Ex", 2) || !recv_all(fd, &byte, 1);
         close(fd);
     }
     return NULL;
 }
 
-static int run_threads(void *(*body)(void *), uint16_t port, uint64_t amount, unsigned threads)
+static int run_threads(void *(*body)(void *), uint64_t amount, unsigned threads)
 {
     static struct load loads[STREAMS_MAX];
     static pthread_t ids[STREAMS_MAX];
     bool failed = false;
     double start = now_sec();
     for (unsigned i = 0; i < threads; i++) {
-        loads[i] = (struct load){.port = port, .amount = amount};
+        loads[i] = (struct load){.amount = amount};
         if (pthread_create(&ids[i], NULL, body, &loads[i]) != 0)
             die("pthread_create");
     }
@@ -350,11 +375,11 @@ static void print_times(double *us, uint64_t count)
            us[count / 2], us[count * 99 / 100], (double)count * 1e6 / sum);
 }
 
-static int pingpong(uint16_t port, uint64_t count)
+static int pingpong(uint64_t count)
 {
     unsigned char ping[PING_LEN] = {0};
     double *us = calloc(count, sizeof(*us));
-    int fd = connect_to(port);
+    int fd = connect_out();
     bool ok = us && count > 0 && send_all(fd, "E", 1);
     for (uint64_t i = 0; ok && i < count; i++) {
         double start = now_sec();
@@ -368,41 +393,103 @@ static int pingpong(uint16_t port, uint64_t count)
     return !ok;
 }
 
-/* Up to the body, which is the one that the server sends. */
-static bool read_answer(int fd)
+/* Bytes a second of one stream, without those of the first `warm` seconds. */
+static int timed(bool up, double seconds, double warm)
 {
-    char text[16384];
-    size_t len = 0;
-    for (;;) {
-        ssize_t n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
-        if (n <= 0)
-            return false;
-        len += (size_t)n;
-        text[len] = '\0';
-        const char *end = strstr(text, "\r\n\r\n");
-        if (end && end + 6 <= text + len)
-            return strncmp(text, "HTTP/1.1 200 ", 13) == 0 && strcmp(end + 4, "ok") == 0;
+    static unsigned char sink[BLOCK_LEN];
+    unsigned char head[HEAD_LEN] = {'D', 0x40}; /* more than will ever come */
+    int fd = connect_out();
+    double start = now_sec(), counted_from = 0, now;
+    uint64_t bytes = 0;
+    bool ok = up ? send_all(fd, "U", 1) : send_all(fd, head, sizeof(head));
+    while (ok && (now = now_sec()) < start + seconds) {
+        ssize_t n = up ? send(fd, block, BLOCK_LEN, MSG_NOSIGNAL) : recv(fd, sink, BLOCK_LEN, 0);
+        ok = n > 0;
+        if (now < start + warm)
+            continue;
+        if (counted_from == 0)
+            counted_from = now_sec();
+        else
+            bytes += (uint64_t)n;
     }
+    now = now_sec();
+    close(fd);
+    printf("{\"seconds\": %.6f, \"amount\": %" PRIu64 ", \"failed\": %s}\n", now - counted_from,
+           bytes, ok ? "false" : "true");
+    return !ok;
 }
 
-static int http(uint16_t port, uint64_t count, const char *host, const char *cookie)
+static int hold(uint64_t count)
 {
-    char request[8192];
-    int len = snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", host,
-                       *cookie ? "Cookie: " : "", cookie, *cookie ? "\r\n" : "");
-    double *us = calloc(count, sizeof(*us));
-    int fd = connect_to(port);
-    bool ok = us && len > 0 && (size_t)len < sizeof(request);
-    for (uint64_t i = 0; ok && i < count; i++) {
-        double start = now_sec();
-        ok = send_all(fd, request, (size_t)len) && read_answer(fd);
-        us[i] = (now_sec() - start) * 1e6;
+    char byte;
+    bool ok = true;
+    for (uint64_t i = 0; i < count && ok; i++) {
+        int fd = connect_out();
+        ok = send_all(fd, "Ex", 2) && recv_all(fd, &byte, 1);
     }
-    close(fd);
-    if (ok)
-        print_times(us, count);
-    free(us);
+    printf("{\"failed\": %s}\n", ok ? "false" : "true");
+    fflush(stdout);
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
     return !ok;
+}
+
+/* The sink's count since it was last asked; -1: no answer. */
+static int64_t ask_count(int fd, unsigned run)
+{
+    struct timeval patience = {.tv_usec = 200000};
+    unsigned char query[QUERY_LEN] = {'Q'}, answer[64];
+    query[1] = (unsigned char)run;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    for (int tries = 0; tries < 25; tries++) {
+        send(fd, query, sizeof(query), 0);
+        ssize_t n = recv(fd, answer, sizeof(answer), 0);
+        if (n == QUERY_LEN + 8 && answer[1] == query[1]) {
+            uint64_t count;
+            memcpy(&count, answer + QUERY_LEN, sizeof(count));
+            return (int64_t)be64toh(count);
+        }
+    }
+    return -1;
+}
+
+static void sleep_until(double at)
+{
+    double left = at - now_sec();
+    struct timespec ts = {.tv_sec = (time_t)left};
+    if (left <= 0)
+        return;
+    ts.tv_nsec = (long)((left - (double)ts.tv_sec) * 1e9);
+    nanosleep(&ts, NULL);
+}
+
+static int udp(uint64_t count, uint64_t rate)
+{
+    struct mmsghdr burst[DATAGRAM_BURST] = {0};
+    struct iovec iov = {block, DATAGRAM_LEN};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), len = UDP_BUFFER_LEN;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
+    if (connect(fd, (struct sockaddr *)&target, sizeof(target)) < 0)
+        die("connect");
+    for (int i = 0; i < DATAGRAM_BURST; i++)
+        burst[i].msg_hdr = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
+    bool ok = ask_count(fd, 1) >= 0; /* the flow is open, the count starts */
+    double start = now_sec();
+    uint64_t sent = 0;
+    while (ok && sent < count) {
+        int n = sendmmsg(fd, burst, DATAGRAM_BURST, 0);
+        ok = n > 0;
+        sent += ok ? (uint64_t)n : 0;
+        sleep_until(start + (double)sent / (double)rate);
+    }
+    double seconds = now_sec() - start;
+    usleep(200000); /* what is on the way */
+    int64_t received = ok ? ask_count(fd, 2) : -1;
+    printf("{\"seconds\": %.6f, \"sent\": %" PRIu64 ", \"received\": %" PRId64
+           ", \"failed\": %s}\n",
+           seconds, sent, received, received < 0 ? "true" : "false");
+    close(fd);
+    return received < 0;
 }
 
 static uint64_t number(const char *text)
@@ -417,29 +504,48 @@ static uint64_t number(const char *text)
     return v;
 }
 
+/* "[ADDR:]PORT" */
+static void set_target(const char *text)
+{
+    char addr[INET_ADDRSTRLEN] = "127.0.0.1";
+    const char *colon = strchr(text, ':');
+    if (colon)
+        snprintf(addr, sizeof(addr), "%.*s", (int)(colon - text), text);
+    target.sin_port = htons((uint16_t)number(colon ? colon + 1 : text));
+    if (inet_pton(AF_INET, addr, &target.sin_addr) != 1)
+        die(addr);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "serve") == 0)
-        serve();
+    if (argc >= 2 && strcmp(argv[1], "serve") == 0) {
+        struct sockaddr_in addr = {.sin_family = AF_INET};
+        inet_pton(AF_INET, argc > 2 ? argv[2] : "127.0.0.1", &addr.sin_addr);
+        serve(addr);
+    }
     if (argc < 4) {
-        fputs("usage: bench-load serve | download|upload|connect|pingpong|http PORT N ...\n",
+        fputs("usage: bench-load serve | download|upload|timed|timed-up|connect|pingpong|hold|udp "
+              "PORT N ...\n",
               stderr);
         return 2;
     }
-    uint16_t port = (uint16_t)number(argv[2]);
-    uint64_t amount = number(argv[3]);
-    unsigned streams = argc == 5 ? (unsigned)number(argv[4]) : 1;
-    if (streams > STREAMS_MAX)
-        streams = STREAMS_MAX;
-    if (strcmp(argv[1], "download") == 0)
-        return run_threads(download, port, amount, streams);
-    if (strcmp(argv[1], "upload") == 0)
-        return run_threads(upload, port, amount, streams);
-    if (strcmp(argv[1], "connect") == 0)
-        return run_threads(connect_often, port, amount / streams, streams);
-    if (strcmp(argv[1], "pingpong") == 0)
-        return pingpong(port, amount);
-    if (strcmp(argv[1], "http") == 0 && argc == 6)
-        return http(port, amount, argv[4], argv[5]);
+    set_target(argv[2]);
+    const char *what = argv[1];
+    uint64_t amount = number(argv[3]), other = argc > 4 ? number(argv[4]) : 1;
+    unsigned streams = other < STREAMS_MAX ? (unsigned)other : STREAMS_MAX;
+    if (strcmp(what, "download") == 0)
+        return run_threads(download, amount, streams);
+    if (strcmp(what, "upload") == 0)
+        return run_threads(upload, amount, streams);
+    if (strcmp(what, "connect") == 0)
+        return run_threads(connect_often, amount / streams, streams);
+    if (strcmp(what, "pingpong") == 0)
+        return pingpong(amount);
+    if (strcmp(what, "hold") == 0)
+        return hold(amount);
+    if (strcmp(what, "udp") == 0)
+        return udp(amount, other);
+    if (strcmp(what, "timed") == 0 || strcmp(what, "timed-up") == 0)
+        return timed(what[5] != '\0', (double)amount / 1e3, (double)other / 1e3);
     return 2;
 }

@@ -1,195 +1,158 @@
-"""The ways to reach the load's server, each started as its users start it."""
+"""The ways to reach a port of another machine, each started as its users start it."""
 import getpass
-import http.client
-import json
 import os
-import secrets
-import socket
-import subprocess
-import time
-from pathlib import Path
 
-PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/bin"
-TICK = os.sysconf("SC_CLK_TCK")
-START_LIMIT_S = 20
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_until(check, what):
-    end = time.monotonic() + START_LIMIT_S
-    while not check():
-        if time.monotonic() > end:
-            raise RuntimeError(f"not in {START_LIMIT_S} s: {what}")
-        time.sleep(0.02)
-
-
-def answers(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
-
-
-def stat_fields(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+from deployment import Deployment
+from machine import answers, cpu_seconds, free_port, resident_kib, wait_until
 
 
 class Way:
-    """A started way: where to connect, and what its processes have used."""
+    """A started way: where to connect, and its processes by their names.
 
-    def __init__(self, name, port, processes=(), app=None):
-        self.name = name
-        self.port = port
-        self.app = app  # the app proxy: port, Host and Cookie by which it takes requests
-        self._processes = dict(processes)  # what it is called -> Popen
+    `middle` are those that stand between the two ends (a server that relays)."""
 
-    def _family(self, pid):
-        yield pid
-        for entry in Path("/proc").iterdir():
-            try:
-                if entry.name.isdigit() and int(stat_fields(entry.name)[1]) == pid:
-                    yield from self._family(int(entry.name))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+    def __init__(self, name, port, processes=(), middle=(), udp_port=None):
+        self.name, self.port, self.udp_port = name, port, udp_port
+        self.processes, self.middle = dict(processes), middle
 
     def cpu_seconds(self):
-        """Of its processes and their children, ended ones too."""
-        total = 0
-        for process in self._processes.values():
-            for pid in self._family(process.pid):
-                fields = stat_fields(pid)
-                total += sum(int(fields[i]) for i in (11, 12, 13, 14))
-        return total / TICK
+        """Of all, and of those in the middle."""
+        used = {name: cpu_seconds([p]) for name, p in self.processes.items()}
+        return sum(used.values()), sum(used[name] for name in self.middle)
 
     def memory_kib(self):
-        found = {}
-        for name, process in self._processes.items():
-            pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
-            found[name] = int(pages) * os.sysconf("SC_PAGE_SIZE") // 1024
-        return found
+        return {name: resident_kib(process) for name, process in self.processes.items()}
 
 
-class Ways:
-    """Starts the wanted ways (all without `wanted`), and ends them with the block."""
+def _no_tunnel(machine, target, name):
+    return Way(name, target, udp_port=target)
 
-    def __init__(self, folder, load, adit, wanted):
-        self._folder = folder
-        self._adit = adit
-        self._wanted = wanted
-        self._started = []
-        self._environment = {"PATH": PATH, "HOME": str(folder), "LANG": "C.UTF-8",
-                             "XDG_CONFIG_HOME": str(folder / "config")}
-        serving = self._start([load, "serve"], stdout=subprocess.PIPE)
-        self._target = int(serving.stdout.readline())
 
-    def __enter__(self):
-        makers = {"no tunnel": lambda name: Way(name, self._target,
-                                                app=(self._target, "localhost", "")),
-                  "ssh -L, default cipher": self._ssh,
-                  "ssh -L, aes128-gcm": lambda name: self._ssh(name, "aes128-gcm@openssh.com"),
-                  "adit relayed": self._adit_relayed}
-        try:
-            return [make(name) for name, make in makers.items()
-                    if not self._wanted or name in self._wanted]
-        except BaseException:
-            self.__exit__()
-            raise
+def _ssh_keys(machine):
+    for name in ("host", "user"):
+        path = machine.folder / name
+        if not path.exists():
+            machine.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path)
+    authorized = machine.folder / "authorized_keys"
+    authorized.write_bytes((machine.folder / "user.pub").read_bytes())
+    return authorized
 
-    def __exit__(self, *_):
-        for process in reversed(self._started):
-            process.terminate()
-        for process in reversed(self._started):
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
-    def _start(self, argv, **options):
-        options.setdefault("stderr", subprocess.DEVNULL)
-        options.setdefault("stdout", subprocess.DEVNULL)
-        process = subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL,
-                                   env=self._environment, **options)
-        self._started.append(process)
-        return process
+def start_sshd(machine, addr="127.0.0.1", prefix=()):
+    """Debian's sshd with its defaults: the process and its port."""
+    port = free_port()
+    config = machine.folder / f"sshd-{port}"
+    config.write_text(f"ListenAddress {addr}\nPort {port}\nUsePAM no\n"
+                      f"HostKey {machine.folder}/host\nAuthorizedKeysFile {_ssh_keys(machine)}\n"
+                      "StrictModes no\nPidFile none\n")
+    if os.geteuid() == 0:
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    return machine.start([*prefix, "/usr/sbin/sshd", "-D", "-f", config]), port
 
-    def _keys(self):
-        for name in ("host", "user"):
-            path = self._folder / name
-            if not path.exists():
-                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path],
-                               check=True, env=self._environment)
-        authorized = self._folder / "authorized_keys"
-        authorized.write_bytes((self._folder / "user.pub").read_bytes())
-        return authorized
 
-    def _ssh(self, name, cipher=None):
-        authorized = self._keys()
-        daemon_port, port = free_port(), free_port()
-        config = self._folder / f"sshd-{daemon_port}"
-        config.write_text(f"ListenAddress 127.0.0.1\nPort {daemon_port}\nUsePAM no\n"
-                          f"HostKey {self._folder}/host\nAuthorizedKeysFile {authorized}\n"
-                          "StrictModes no\nPidFile none\n")
-        if os.geteuid() == 0:
-            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-        daemon = self._start(["/usr/sbin/sshd", "-D", "-f", config])
+def ssh_argv(machine, addr, port, cipher=None):
+    return ["ssh", "-F", "none", "-p", str(port), "-i", str(machine.folder / "user"),
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "LogLevel=ERROR", *(["-c", cipher] if cipher else []),
+            f"{getpass.getuser()}@{addr}"]
+
+
+def start_ssh_forward(machine, target, cipher=None, addr="127.0.0.1", near=(), far=()):
+    """`ssh -L`: its processes, and the port that leads to addr:target."""
+    daemon, daemon_port = start_sshd(machine, addr, far)
+    port = free_port()
+    if not far:
         wait_until(lambda: answers(daemon_port), "sshd listens")
-        client = self._start(
-            ["ssh", "-N", "-F", "none", "-p", daemon_port, "-i", self._folder / "user",
-             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-             *(["-c", cipher] if cipher else []),
-             "-L", f"127.0.0.1:{port}:127.0.0.1:{self._target}",
-             f"{getpass.getuser()}@127.0.0.1"])
+    argv = ssh_argv(machine, addr, daemon_port, cipher)
+    client = machine.start([*near, argv[0], "-N", "-o", "ConnectionAttempts=10", "-L",
+                            f"127.0.0.1:{port}:{addr}:{target}", *argv[1:]])
+    return {"sshd": daemon, "ssh": client}, port
+
+
+def _ssh(cipher):
+    def start(machine, target, name):
+        processes, port = start_ssh_forward(machine, target, cipher)
         wait_until(lambda: answers(port), "ssh -L listens")
-        return Way(name, port, {"sshd": daemon, "ssh": client})
+        return Way(name, port, processes)
+    return start
 
-    def _adit_run(self, *args, stdin=None):
-        return subprocess.run([str(self._adit), *map(str, args)], input=stdin, check=True,
-                              env=self._environment, stdout=subprocess.PIPE, text=True).stdout
 
-    def _adit_relayed(self, name):
-        ready, token = self._folder / "ready.json", self._folder / "token"
-        port = free_port()
-        server = self._start([self._adit, "server", "--listen", "127.0.0.1:0", "--data-dir",
-                              self._folder / "data", "--ready-file", ready, "--drain-timeout",
-                              "1s"])
-        wait_until(lambda: ready.exists() and ready.read_text().endswith("\n"),
-                   "the server listens")
-        url = json.loads(ready.read_text())["url"]
-        self._adit_run("login", url, "--username", "bench", "--password-stdin", "--first-user",
-                       stdin=secrets.token_urlsafe(16) + "\n")
-        self._adit_run("create", "bench", "--token-file", token)
-        agent = self._start([self._adit, "agent", "--url", url, "--token-file", token])
-        client = self._start([self._adit, "port-forward", "bench", "--tcp",
-                              f"127.0.0.1:{port}:{self._target}", "--wait=20", "--output", "json"],
-                             stdout=subprocess.PIPE)
-        while "\"ready\"" not in (line := client.stdout.readline().decode()):
-            if not line:
-                raise RuntimeError("adit port-forward ended")
-        # Its events must be read, or it would wait for us.
-        subprocess.Popen(["cat"], stdin=client.stdout, stdout=subprocess.DEVNULL)
-        return Way(name, port, {"server": server, "agent": agent, "command": client},
-                   self._app(url))
+HAPROXY = """global
+  maxconn 4000
+  ssl-default-bind-options ssl-min-ver TLSv1.3
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen leg
+  bind 127.0.0.1:{listen}
+  server next 127.0.0.1:{to}
+"""
 
-    def _app(self, url):
-        """The load's server as an app: where it answers, with a ticket for it."""
-        token = json.loads(self._adit_run("tokens", "create", "bench", "--output", "json"))["token"]
-        front = int(url.rsplit(":", 1)[1])
-        host = f"{self._target}--main--bench--bench.localhost:{front}"
-        connection = http.client.HTTPConnection("127.0.0.1", front, timeout=START_LIMIT_S)
-        connection.putrequest("GET", "/", skip_host=True)
-        connection.putheader("Host", host)
-        connection.putheader("Adit-Session-Token", token)
-        connection.endheaders()
-        answer = connection.getresponse()
-        if answer.read() != b"ok":
-            raise RuntimeError(f"the app proxy answered {answer.status}")
-        ticket = answer.headers["Set-Cookie"].split(";")[0]
-        connection.close()
-        return front, host, ticket
+
+def _haproxy(machine, target, name):
+    """Two processes with as many threads as processors, their default, and TLS 1.3 between."""
+    near, far, processes = free_port(), free_port(), {}
+    for leg, text in (("far", HAPROXY.format(listen=f"{far} ssl crt {machine.pem}", to=target)),
+                      ("near", HAPROXY.format(listen=near,
+                                              to=f"{far} ssl verify none force-tlsv13"))):
+        config = machine.folder / f"haproxy-{leg}.cfg"
+        config.write_text(text)
+        processes[leg] = machine.start(["haproxy", "-db", "-q", "-f", config])
+        wait_until(lambda: answers(far if leg == "far" else near), "haproxy listens")
+    return Way(name, near, processes)
+
+
+STUNNEL = """foreground = yes
+pid =
+debug = 3
+socket = l:TCP_NODELAY=1
+socket = r:TCP_NODELAY=1
+[leg]
+accept = 127.0.0.1:{listen}
+connect = 127.0.0.1:{to}
+{more}
+"""
+
+
+def _stunnel(machine, target, name):
+    near, far, processes = free_port(), free_port(), {}
+    for leg, text in (
+            ("far", STUNNEL.format(listen=far, to=target, more=f"cert = {machine.pem}")),
+            ("near", STUNNEL.format(listen=near, to=far, more="client = yes"))):
+        config = machine.folder / f"stunnel-{leg}.conf"
+        config.write_text(text)
+        processes[leg] = machine.start(["stunnel4", config])
+        wait_until(lambda: answers(far if leg == "far" else near), "stunnel listens")
+    return Way(name, near, processes)
+
+
+def _adit(path):
+    def start(machine, target, name):
+        deployment = Deployment(machine, name)
+        deployment.start_agent(path)
+        port, udp_port = free_port(), free_port()
+        command = deployment.forward(path, "--tcp", f"127.0.0.1:{port}:{target}",
+                                     "--udp", f"127.0.0.1:{udp_port}:{target}")
+        return Way(name, port, {"server": deployment.server, "agent": deployment.agent,
+                                "command": command}, ("server",), udp_port)
+    return start
+
+
+# What a way is called -> how it is started; in the order of the table.
+WAYS = {
+    "no tunnel": _no_tunnel,
+    "ssh -L, default cipher": _ssh(None),
+    "ssh -L, aes128-gcm": _ssh("aes128-gcm@openssh.com"),
+    "HAProxy pair, TLS 1.3": _haproxy,
+    "stunnel pair": _stunnel,
+    "adit direct": _adit("direct"),
+    "adit relayed, bulk lane": _adit("relayed, bulk lane"),
+    "adit relayed, session": _adit("relayed, session"),
+}
+
+
+def start_all(machine, target, wanted=None):
+    return [start(machine, target, name) for name, start in WAYS.items()
+            if not wanted or any(part in name for part in wanted)]
