@@ -33,8 +33,11 @@
 #include "tunnel/session.h"
 
 static const usec_t reach_limit = 30 * USEC_PER_SEC;
-/* An SSH connection stays where it was opened: a direct path is worth a moment, and no more. */
-static const usec_t direct_patience = 100 * USEC_PER_MSEC;
+/*
+ * An SSH connection stays where it was opened, but for lanes: a direct path is worth a moment. In one
+ * network it is there by then; further away it would cost more of the log-in than it gains.
+ */
+static const usec_t direct_patience = 50 * USEC_PER_MSEC;
 
 struct ssh_link {
     struct cli *cli;
