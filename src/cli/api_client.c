@@ -21,6 +21,7 @@ struct api_call {
     struct api_client *client;
     struct client_request *request;
     api_answered_fn *answered;
+    api_piece_fn *piece; /* NULL: the body is collected */
     void *ud;
 };
 
@@ -155,12 +156,17 @@ static void add_headers(const struct api_client *c, bool with_body, struct heade
         headers_addf(headers, "Authorization", "Bearer %s", c->token->text);
 }
 
-struct api_call *api_call_start(struct api_client *c, const char *method, const char *path,
-                                const void *body, size_t body_len, api_answered_fn *answered,
-                                void *ud)
+static void on_piece(struct span piece, void *ud)
 {
-    struct api_call *call = new0(struct api_call);
-    *call = (struct api_call){.client = c, .answered = answered, .ud = ud};
+    struct api_call *call = ud;
+    call->piece(piece, call->ud);
+}
+
+static struct api_call *start_call(const struct api_call *as, const char *method, const char *path,
+                                   const void *body, size_t body_len)
+{
+    struct api_client *c = as->client;
+    struct api_call *call = xmemdup(as, sizeof(*as));
     struct err err = ERR_INIT;
     struct arena arena;
     struct headers headers;
@@ -175,7 +181,9 @@ struct api_call *api_call_start(struct api_client *c, const char *method, const 
         .body = body,
         .body_len = body_len,
         .max_body = API_JSON_MAX_LEN,
+        .timeout = as->piece ? API_STREAM_SILENCE_SEC * USEC_PER_SEC : 0,
         .tls = c->tls,
+        .piece = as->piece ? on_piece : NULL,
         .done = on_answer,
         .ud = call,
     };
@@ -187,6 +195,21 @@ struct api_call *api_call_start(struct api_client *c, const char *method, const 
         return NULL;
     }
     return call;
+}
+
+struct api_call *api_call_start(struct api_client *c, const char *method, const char *path,
+                                const void *body, size_t body_len, api_answered_fn *answered,
+                                void *ud)
+{
+    const struct api_call call = {.client = c, .answered = answered, .ud = ud};
+    return start_call(&call, method, path, body, body_len);
+}
+
+struct api_call *api_call_stream(struct api_client *c, const char *path, api_piece_fn *piece,
+                                 api_answered_fn *answered, void *ud)
+{
+    const struct api_call call = {.client = c, .piece = piece, .answered = answered, .ud = ud};
+    return start_call(&call, "GET", path, NULL, 0);
 }
 
 struct api_call *api_call_cancel(struct api_call *call)

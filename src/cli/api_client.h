@@ -68,6 +68,15 @@ struct api_call;
 struct api_call *api_call_start(struct api_client *c, const char *method, const char *path,
                                 const void *body, size_t body_len, api_answered_fn *answered,
                                 void *ud);
+/* A piece of the body has come; borrowed. May cancel the call. */
+typedef void api_piece_fn(struct span piece, void *ud);
+/*
+ * GET of what goes on, such as events: its body is told in pieces. `answered` says how it ended;
+ * after API_STREAM_SILENCE_SEC without a byte: API_AWAY.
+ */
+enum { API_STREAM_SILENCE_SEC = 45 };
+struct api_call *api_call_stream(struct api_client *c, const char *path, api_piece_fn *piece,
+                                 api_answered_fn *answered, void *ud);
 /* No callback afterwards. Returns NULL; accepts NULL. */
 struct api_call *api_call_cancel(struct api_call *call);
 /* Prints the error of an outcome, with a hint. Returns the exit code. */

@@ -1,11 +1,13 @@
 #include "api/routes.h"
 #include "cli/table.h"
+#include "cli/watch.h"
 #include "cli/workspace_view.h"
 
 static const struct option options[] = {
     {.name = "names",
      .kind = OPTION_FLAG,
      .help = "Print only the names, one a line, as other commands take them."},
+    WATCH_OPTION,
     {0},
 };
 
@@ -53,11 +55,29 @@ static void print_names(struct api_client *c, const json_t *workspaces)
     }
 }
 
+static void draw(struct cli *cli, const json_t *state, void *ud)
+{
+    print_table(&cli->out, json_object_get(json_object_get(state, "workspaces"), "workspaces"));
+}
+
+static int run_watch(struct api_client *c)
+{
+    static const char *const topics[] = {"workspaces", NULL};
+    return watch_run(c, &(struct watch_options){.topics = topics, .draw = draw});
+}
+
 static int run(struct cli *cli)
 {
     struct api_client client;
     json_t *workspaces = NULL;
+    if (args_has(&cli->args, "names") && args_has(&cli->args, "watch"))
+        return cli_usage(cli, "--names and --watch do not go together");
     int code = api_client_open(&client, cli);
+    if (code == 0 && args_has(&cli->args, "watch")) {
+        code = run_watch(&client);
+        api_client_close(&client);
+        return code;
+    }
     if (code != 0)
         return code;
     code = api_client_list(&client, API_PREFIX "/workspaces", "workspaces", &workspaces);
@@ -77,7 +97,7 @@ static int run(struct cli *cli)
 const struct command cmd_list = {
     .name = "list",
     .summary = "List the workspaces that you may use",
-    .examples = "adit list\nadit list --output json",
+    .examples = "adit list\nadit list --output json\nadit list --watch",
     .traits = COMMAND_API | COMMAND_OUTPUT,
     .options = options,
     .run = run,

@@ -5,6 +5,8 @@
 #include "cli/share_text.h"
 #include "cli/table.h"
 #include "cli/target.h"
+#include "cli/text.h"
+#include "cli/watch.h"
 
 static void add_row(struct table *t, const struct api_shared_port *p)
 {
@@ -29,7 +31,14 @@ static void print_table(struct cli *cli, const struct api_shared_ports *ports)
         add_row(t, &ports->ports[i]);
     table_print(t, &cli->out);
     table_free(t);
-    if (ports->n_ports == 0)
+    char since[TEXT_SIZE];
+    if (ports->status == API_AGENT_NEVER)
+        output_hint(&cli->out, "the agent has never been connected; only what is shared is listed");
+    else if (ports->status == API_AGENT_AWAY)
+        output_hint(&cli->out, "the agent is away since %s (%s); only what is shared is listed",
+                    clock_format(ports->last_seen_at, (char[CLOCK_TEXT_LEN]){0}),
+                    text_ago(ports->last_seen_at, clock_realtime(), since));
+    else if (ports->n_ports == 0)
         output_hint(&cli->out, "nothing listens there: start a server in the workspace");
 }
 
@@ -58,12 +67,55 @@ static int print_apps(struct api_client *c, const struct target_agent *at)
     return 0;
 }
 
+/* ---- --watch ---- */
+
+static const struct option options[] = {WATCH_OPTION, {0}};
+
+static void draw(struct cli *cli, const json_t *state, void *ud)
+{
+    struct api_shared_ports ports;
+    struct api_apps apps;
+    if (!watch_read(state, "ports", &api_shared_ports_type, &ports))
+        return;
+    print_table(cli, &ports);
+    api_shared_ports_release(&ports);
+    if (!watch_read(state, "apps", &api_apps_type, &apps))
+        return;
+    if (apps.n_apps > 0)
+        output_line(&cli->out, "%s", "");
+    apps_table_print(&apps, &cli->out);
+    api_apps_release(&apps);
+}
+
+static int run_watch(struct api_client *c, const struct target_agent *at)
+{
+    static const char *const topics[] = {"ports", "apps", NULL};
+    _cleanup_free_ char *name = xasprintf("%s/%s", at->ws.ws.owner_name, at->ws.ws.name);
+    const struct watch_options watch = {
+        .workspace = name, .agent = at->agent->agent.name, .topics = topics, .draw = draw};
+    return watch_run(c, &watch);
+}
+
+static int run_once(struct api_client *c, const struct target_agent *at)
+{
+    struct api_shared_ports ports;
+    _cleanup_free_ char *path = xasprintf("%s/ports", at->path);
+    int code = api_client_call_typed(c, "GET", path, NULL, NULL, &api_shared_ports_type, &ports);
+    if (code != 0)
+        return code;
+    if (c->cli->out.json)
+        print_json(c->cli, &ports);
+    else
+        print_table(c->cli, &ports);
+    api_shared_ports_release(&ports);
+    return c->cli->out.json ? 0 : print_apps(c, at);
+}
+
 static int run(struct cli *cli)
 {
     struct api_client client;
     struct target t;
     struct target_agent at;
-    struct api_shared_ports ports;
     int code = target_parse(cli, &t);
     if (code == 0)
         code = api_client_open(&client, cli);
@@ -71,18 +123,7 @@ static int run(struct cli *cli)
         return code;
     code = target_agent_find(&client, &t.ref, &at);
     if (code == 0) {
-        _cleanup_free_ char *path = xasprintf("%s/ports", at.path);
-        code =
-            api_client_call_typed(&client, "GET", path, NULL, NULL, &api_shared_ports_type, &ports);
-        if (code == 0) {
-            if (cli->out.json)
-                print_json(cli, &ports);
-            else
-                print_table(cli, &ports);
-            api_shared_ports_release(&ports);
-            if (!cli->out.json)
-                code = print_apps(&client, &at);
-        }
+        code = args_has(&cli->args, "watch") ? run_watch(&client, &at) : run_once(&client, &at);
         target_agent_deinit(&at);
     }
     api_client_close(&client);
@@ -96,10 +137,12 @@ const struct command cmd_ports = {
     .about = "The agent looks which TCP ports are open, which process has them, and whether they "
              "speak HTTP or TLS. Each has a URL, which opens for you alone until the port is "
              "shared: 'adit share'. The apps of the template come behind them; with --output json "
-             "they are in 'adit show'.",
-    .examples = "adit ports dev\nadit ports dev --output json",
+             "they are in 'adit show'. While the agent is away what is shared is listed all the "
+             "same.",
+    .examples = "adit ports dev\nadit ports dev --output json\nadit ports dev --watch",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 1,
     .max_words = 1,
+    .options = options,
     .run = run,
 };

@@ -3,6 +3,7 @@
 #include "cli/apps_table.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/watch.h"
 #include "cli/workspace_view.h"
 
 static usec_t time_of(const json_t *item, const char *member)
@@ -65,6 +66,43 @@ static int get_apps(struct api_client *c, const struct workspace_ref *ref, struc
     return api_client_call_typed(c, "GET", path, NULL, NULL, &api_apps_type, ret);
 }
 
+/* ---- --watch ---- */
+
+static const struct option options[] = {WATCH_OPTION, {0}};
+
+static void draw(struct cli *cli, const json_t *state, void *ud)
+{
+    json_t *workspace = json_object_get(state, "workspace");
+    struct api_apps apps;
+    if (json_is_true(json_object_get(workspace, "deleted"))) {
+        output_line(&cli->out, "the workspace does not exist any longer, or you may not see it");
+    } else if (watch_read(state, "apps", &api_apps_type, &apps)) {
+        print(&cli->out, workspace, &apps);
+        api_apps_release(&apps);
+    }
+}
+
+static int run_watch(struct api_client *c, const struct workspace_ref *ref)
+{
+    static const char *const topics[] = {"workspace", "apps", NULL};
+    const char *owner = ref->owner;
+    int code = *owner ? 0 : api_client_username(c, &owner);
+    if (code != 0)
+        return code;
+    _cleanup_free_ char *name = xasprintf("%s/%s", owner, ref->workspace);
+    const struct watch_options watch = {.workspace = name, .topics = topics, .draw = draw};
+    return watch_run(c, &watch);
+}
+
+static int run_watch_typed(struct cli *cli, struct api_client *c)
+{
+    struct workspace_ref ref;
+    struct err err = ERR_INIT;
+    if (workspace_ref_parse(span_of(cli->args.words[0]), &ref, &err) < 0)
+        return cli_usage_error(cli, &err);
+    return run_watch(c, &ref);
+}
+
 static int run(struct cli *cli)
 {
     struct api_client client;
@@ -74,6 +112,11 @@ static int run(struct cli *cli)
     int code = api_client_open(&client, cli);
     if (code != 0)
         return code;
+    if (args_has(&cli->args, "watch")) {
+        code = run_watch_typed(cli, &client);
+        api_client_close(&client);
+        return code;
+    }
     code = workspace_view_get(&client, cli->args.words[0], &ref, &workspace);
     if (code == 0 && (code = get_apps(&client, &ref, &apps)) == 0) {
         print(&cli->out, workspace, &apps);
@@ -88,9 +131,10 @@ const struct command cmd_show = {
     .name = "show",
     .words = "[OWNER/]WORKSPACE",
     .summary = "Show a workspace with its agents and apps",
-    .examples = "adit show dev\nadit show anna/dev --output json",
+    .examples = "adit show dev\nadit show anna/dev --output json\nadit show dev --watch",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 1,
     .max_words = 1,
+    .options = options,
     .run = run,
 };

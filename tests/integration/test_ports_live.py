@@ -1,0 +1,167 @@
+"""Open ports of a workspace, as they come and go."""
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import apps, net
+from harness.events import Events, port_in
+from harness.wait import SCALE, until
+
+SERVICE = """
+import socket, sys, ssl, threading
+kind, address = sys.argv[1:3]
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+s = socket.socket(family)
+if family == socket.AF_INET6:
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+s.bind((address, 0))
+s.listen(16)
+print(s.getsockname()[1], flush=True)
+tls = None
+if kind == "tls":
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*sys.argv[3:5])
+while True:
+    c, _ = s.accept()
+    print("connection", flush=True)
+    try:
+        if tls:
+            c = tls.wrap_socket(c, server_side=True)
+        if kind == "greets":
+            c.sendall(b"220 hello\\r\\n")
+        elif c.recv(4096) and kind in ("http", "tls"):
+            c.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    except OSError:
+        pass
+    c.close()
+"""
+
+
+class Service:
+    """A program of the workspace that listens on a port of its own."""
+
+    def __init__(self, kind="http", address="127.0.0.1", *more):
+        self.process = subprocess.Popen([sys.executable, "-c", SERVICE, kind, address, *more],
+                                        stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.since = time.monotonic()
+
+    def stop(self):
+        """Returns how many connections it got."""
+        self.process.kill()
+        self.stopped = time.monotonic()
+        return self.process.stdout.read().count("connection")
+
+
+@pytest.fixture
+def service():
+    made = []
+
+    def start(*args):
+        made.append(Service(*args))
+        return made[-1]
+    yield start
+    for each in made:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
+
+
+@pytest.fixture(scope="module")
+def site(session_supervisor, tmp_path_factory):
+    from harness import adit
+    made = adit.Deployment(session_supervisor, tmp_path_factory.mktemp("ports"),
+                           ("--workers", "2")).start().set_up()
+    made.token = apps.token_of(made.admin, made.url)
+    made.ws = made.workspace(name="dev")
+    return made
+
+
+@pytest.fixture
+def events(site):
+    with Events(site, site.token, "admin/dev") as made:
+        made.wait("forwards")  # the last topic: it is watched by now
+        yield made
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0"])
+def test_a_service_is_an_event_within_two_seconds_and_its_end_too(address, events, service):
+    web = service("http", address)
+    told = events.wait("ports", lambda data: port_in(data, web.port))
+    assert told.at - web.since < 2 * SCALE
+    entry = port_in(told.data, web.port)
+    assert entry["listening"] and entry["address"] == address
+    assert entry["pid"] == web.process.pid and entry["process"].startswith("python3")
+    web.stop()
+    gone = events.wait("ports", lambda data: not port_in(data, web.port))
+    assert gone.at - web.stopped < 2 * SCALE
+
+
+@pytest.mark.parametrize("kind, speaks", [("http", "http"), ("greets", "other")])
+def test_what_a_port_speaks_is_found_out(kind, speaks, events, service):
+    web = service(kind)
+    events.wait("ports", lambda data: (port_in(data, web.port) or {}).get("speaks") == speaks)
+
+
+def test_a_tls_server_is_known_and_has_the_url_for_it(events, service, tmp_path):
+    certificate = apps.self_signed(tmp_path)
+    web = service("tls", "127.0.0.1", *map(str, certificate))
+    told = events.wait("ports",
+                       lambda data: (port_in(data, web.port) or {}).get("speaks") == "tls")
+    assert f"//{web.port}s--" in port_in(told.data, web.port)["url"]
+
+
+def test_a_port_is_listed_at_once_when_it_is_asked_for(site, service):
+    web = service("http")
+    listed = site.admin.run("ports", "dev", "--output", "json").json()
+    assert web.port in [each["port"] for each in listed]
+
+
+def test_without_probes_what_a_port_speaks_is_not_known(make_deployment, service, events):
+    made = make_deployment()
+    ws = made.workspace(agent=False)
+    ws.start_agent("--no-port-probe")
+    with Events(made, apps.token_of(made.admin, made.url), f"admin/{ws.name}") as mine:
+        mine.wait("forwards")
+        web = service("http")
+        mine.wait("ports", lambda data: port_in(data, web.port))
+        events.wait("ports", lambda data: (port_in(data, web.port) or {}).get("speaks") == "http")
+        assert port_in(mine.latest("ports"), web.port)["speaks"] == "unknown"
+
+
+def test_listeners_of_people_are_not_ports_of_the_workspace(site, events, supervisor):
+    from harness import adit
+    mine = adit.Cli(supervisor, site.admin.home, "admin")
+    forward = mine.forward("dev", "-R", "0:127.0.0.1:9")
+    port = forward.ports[0]
+    told = events.wait("forwards", lambda data: [f for f in data["forwards"] if f["listen"]])
+    assert told.data["forwards"][0]["listen"].endswith(f":{port}")
+    assert net.listens(port)
+    assert not port_in(events.latest("ports"), port)
+    listed = site.admin.run("ports", "dev", "--output", "json").json()
+    assert port not in [each["port"] for each in listed]
+    forward.stop()
+
+
+def test_ports_of_apps_are_listed_as_apps(make_deployment, service):
+    made = make_deployment()
+    web = service("http")
+    made.admin.run("templates", "push", "with-app", "-",
+                   stdin=f"apps:\n  - slug: lab\n    url: http://localhost:{web.port}\n")
+    ws = made.workspace(template="with-app")
+    with Events(made, apps.token_of(made.admin, made.url), f"admin/{ws.name}") as events:
+        until(lambda: not port_in(events.wait("ports").data, web.port), "the app's port is hidden")
+        made.admin.run("templates", "push", "with-app", "-", stdin="apps: []\n")
+        events.wait("ports", lambda data: port_in(data, web.port))
+
+
+def test_while_the_agent_is_away_what_is_shared_is_listed(own_workspace):
+    owner = own_workspace.owner
+    owner.run("share", own_workspace.name, "8080", "--level", "authenticated")
+    own_workspace.agent.stop()
+    own_workspace.wait_connected(False)
+    shown = owner.run("ports", own_workspace.name)
+    assert "8080" in shown.out and "(not listening)" in shown.out
+    assert "away since" in shown.err
