@@ -21,8 +21,6 @@ enum topic { TOPIC_PORTS = 1, TOPIC_HEALTH = 2, TOPIC_FORWARDS = 4, TOPIC_ALL = 
 
 static const usec_t watched_interval = USEC_PER_SEC;
 static const usec_t idle_interval = 10 * USEC_PER_SEC;
-/* A question within this time after a look is answered by that look. */
-static const usec_t look_is_fresh = 100 * USEC_PER_MSEC;
 
 struct feed {
     struct loop *loop;
@@ -34,7 +32,6 @@ struct feed {
     bool watched;
     bool told_forwards; /* those that were told last are in `last_forwards` */
     struct buf last_forwards;
-    usec_t looked_at; /* monotonic; 0: never */
     struct timer look;
 };
 
@@ -193,7 +190,6 @@ static void look_at_forwards(struct feed *f)
 
 static void look(struct feed *f)
 {
-    f->looked_at = loop_now(f->loop);
     ports_look(f->ports);
     if (f->watched)
         look_at_forwards(f);
@@ -249,8 +245,7 @@ void feed_set_apps(struct feed *f, const struct api_app_checks *apps)
 
 int feed_write_ports(struct feed *f, struct buf *out)
 {
-    if (!f->looked_at || loop_now(f->loop) - f->looked_at > look_is_fresh)
-        look(f);
+    ports_look(f->ports);
     return api_ports_write(ports_list(f->ports), out);
 }
 

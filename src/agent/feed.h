@@ -33,7 +33,7 @@ void feed_set_apps(struct feed *f, const struct api_app_checks *apps);
 /* ---- the same, asked for: each appends the JSON of the message. 0 or -ENOBUFS ---- */
 
 struct buf;
-/* Looks first, unless it has just been done. */
+/* Looks first. */
 int feed_write_ports(struct feed *f, struct buf *out);
 int feed_write_forwards(struct feed *f, struct buf *out);
 
