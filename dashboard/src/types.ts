@@ -104,7 +104,7 @@ export interface Ports {
     ports: Port[];
 }
 
-export type Health = "unknown" | "healthy" | "unhealthy" | "initializing";
+export type Health = "unknown" | "disabled" | "initializing" | "healthy" | "unhealthy";
 
 export interface App {
     slug: string;
@@ -130,14 +130,17 @@ export interface Forward {
     direction?: "local" | "remote" | null;
     listen?: string | null;
     target?: string | null;
+    origin?: string | null;
     path?: string | null;
     since?: string | null;
+    connections?: number;
     bytes_in?: number;
     bytes_out?: number;
 }
 
 export interface Forwards {
     forwards: Forward[];
+    more?: boolean;
 }
 
 export interface Policy {

@@ -1,7 +1,7 @@
 """Debian's Chromium, driven through playwright-core by a Node process (driver.mjs).
 
 Methods have playwright's names in snake_case: page.wait_for_selector(...) is waitForSelector
-there, and page.keyboard_press(...) is keyboard.press.
+there, page.keyboard_press(...) is keyboard.press, and page.mouse_move(...) is mouse.move.
 """
 import itertools
 import json
@@ -33,7 +33,7 @@ class Remote:
         self._handle = handle
 
     def __getattr__(self, name):
-        name = re.sub("^keyboard_", "keyboard.", name)
+        name = re.sub("^(keyboard|mouse)_", r"\1.", name)
         call = re.sub(r"_(.)", lambda match: match[1].upper(), name)
         return lambda *args: self._driver.call(self._handle, call, args)
 

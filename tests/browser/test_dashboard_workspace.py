@@ -86,12 +86,12 @@ def test_what_is_shared_is_shown_to_a_second_browser_within_a_second(place, boar
         assert "Only you" in each.text(row(port))
     first.page.click(f"[aria-label='Share port {port}']")
     first.page.click("dialog >> text=Everyone who can log in")
-    assert "Everyone who can log in here can open it." in first.text("dialog")
+    assert "Everyone who can log in can open it." in first.text("dialog")
     begun = time.monotonic()
     first.page.click("dialog >> text=Save")
-    second.wait(row(port) + " >> text=Everyone who can log in here")
+    second.wait(row(port) + " >> text=Everyone who can log in")
     assert time.monotonic() - begun < 1 * adit.SCALE
-    first.wait(row(port) + " >> text=Everyone who can log in here")
+    first.wait(row(port) + " >> text=Everyone who can log in")
 
 
 def test_people_are_named_and_unknown_ones_refused(deployment, place, board, tcp_server):
@@ -158,7 +158,7 @@ def test_apps_have_their_names_icons_and_levels(place, board):
     here.page.click("[aria-label='Share The Lab']")
     here.page.click("dialog >> text=Everyone who can log in")
     here.page.click("dialog >> text=Save")
-    here.wait(".app-tile >> nth=0 >> text=Everyone who can log in here")
+    here.wait(".app-tile >> nth=0 >> text=Everyone who can log in")
 
 
 def test_commands_name_the_workspace_and_can_be_copied(deployment, place, board):

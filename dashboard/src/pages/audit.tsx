@@ -211,12 +211,19 @@ function EventRow({ event }: { event: AuditEvent }) {
             <td data-label="Person" class="wrap">{event.actor}</td>
             <td data-label="Workspace" class="wrap">
                 {event.workspace && (
-                    <Link href={`/workspaces/${event.workspace}`}>{event.workspace}</Link>
-                )}{event.agent && event.agent !== "main" && `.${event.agent}`}
+                    <span>
+                        <Link href={`/workspaces/${event.workspace}`}>{event.workspace}</Link>
+                        {event.agent && event.agent !== "main" && `.${event.agent}`}
+                    </span>
+                )}
             </td>
             <td data-label="Target" class="wrap">
-                {event.target && <span class="mono">{event.target}</span>}
-                {details(event) && <div class="hint">{details(event)}</div>}
+                {(event.target || details(event)) && (
+                    <div>
+                        <span class="mono">{event.target}</span>
+                        {details(event) && <div class="hint">{details(event)}</div>}
+                    </div>
+                )}
             </td>
             <td data-label="Result" class={good ? "" : "bad-text wrap"}>{event.result}</td>
             <td data-label="From" class="mono nowrap">{event.ip}</td>

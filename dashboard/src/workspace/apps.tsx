@@ -11,6 +11,7 @@ import { ShareDialog, type Place } from "./share";
 
 const HEALTH: Record<Health, { tone: Tone; text: string } | null> = {
     unknown: null,
+    disabled: null,
     healthy: { tone: "good", text: "Healthy" },
     unhealthy: { tone: "bad", text: "Not healthy" },
     initializing: { tone: "idle", text: "Starting" },

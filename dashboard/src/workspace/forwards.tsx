@@ -2,9 +2,11 @@
 import type { Forward, Forwards } from "../types";
 import { Badge, Empty, Time, bytes } from "../ui/basics";
 
-function kindText({ kind, direction }: Forward): string {
-    const way = direction === "remote" ? "out of it" : direction === "local" ? "into it" : "";
-    return [kind, way].filter(Boolean).join(", ");
+// A listener in the workspace leads out of it, everything else leads into it.
+function placeText({ listen, target, direction }: Forward): string {
+    if (direction === "remote")
+        return `${listen ?? target} → their machine`;
+    return listen ? `${listen} → ${target}` : target ?? "";
 }
 
 export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }) {
@@ -17,13 +19,16 @@ export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }
                 <h2 id="forwards-title">Open forwards</h2>
                 {list.length > 0 && <Badge>{list.length}</Badge>}
             </div>
+            {forwards.more && (
+                <p class="hint">There are more than are listed here.</p>
+            )}
             {!list.length ? <Empty title="No forward is open" /> : (
                 <div class="rows table-scroll">
                     <table class="stack">
                         <thead>
                             <tr>
                                 <th scope="col">Person</th><th scope="col">Forward</th>
-                                <th scope="col">Target</th><th scope="col">Path</th>
+                                <th scope="col" class="number">Open</th><th scope="col">Path</th>
                                 <th scope="col">Since</th>
                                 <th scope="col" class="number">In</th>
                                 <th scope="col" class="number">Out</th>
@@ -33,10 +38,11 @@ export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }
                             {list.map((each) => (
                                 <tr key={each.id}>
                                     <td data-label="Person">{each.user}</td>
-                                    <td data-label="Forward">{kindText(each)}</td>
-                                    <td data-label="Target" class="mono wrap">
-                                        {each.listen && `${each.listen} → `}{each.target}
+                                    <td data-label="Forward" class="wrap">
+                                        <span><span class="mono">{placeText(each)}</span>{" "}
+                                            <Badge>{each.kind}</Badge></span>
                                     </td>
+                                    <td data-label="Open" class="number">{each.connections}</td>
                                     <td data-label="Path">
                                         <Badge tone={each.path === "direct" ? "accent" : undefined}>
                                             {each.path}

@@ -44,7 +44,7 @@ export function reach(session: Session, owner: string, { level, users = [], expi
     const first = mine ? "you" : owner;
     const many = users.length > 3 ? [...users.slice(0, 2), `${users.length - 2} more`] : users;
     const text = level === "public" ? "anyone with the link, without a log-in"
-        : level === "authenticated" ? "everyone who can log in here"
+        : level === "authenticated" ? "everyone who can log in"
             : level === "users" && users.length ? join([first, ...many])
                 : `only ${first}`;
     return text[0]!.toUpperCase() + text.slice(1) + until(expires_at);
