@@ -42,10 +42,20 @@ apps:
     url: http://localhost:{lab}/docs/
     share: authenticated
 """
-SERVICE = """
+WEB_SERVICE = """
 import http.server, sys
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])),
                                 http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+DATABASE = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.sendall(b"E" * 3000)
+    connection.close()
 """
 
 
@@ -61,15 +71,15 @@ def wanted_port(number):
 
 @pytest.fixture
 def services(supervisor, tmp_path):
-    """Programs under names that people know: services(name, port)."""
-    def start(name, port):
+    """Programs under names that people know: services(name, port, code)."""
+    def start(name, port, code=WEB_SERVICE):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.symlink_to(sys.executable)
         home = tmp_path / f"{name}-home"
         home.mkdir()
         (home / "index.html").write_text(f"<!doctype html><title>{name}</title><p>{name}")
-        process = supervisor.start(name, [program, "-c", SERVICE, str(port)], cwd=home,
+        process = supervisor.start(name, [program, "-c", code, str(port)], cwd=home,
                                    env=adit.clean_environment(home), good_codes=(-15,))
         until(lambda: net.listens(port), f"{name} listening")
         return process
@@ -84,7 +94,7 @@ def scene(make_deployment, services, tmp_path):
     ports = {name: wanted_port(number) for name, number in
              (("vite", 5173), ("node", 3000), ("jupyter-lab", 8888), ("postgres", 5432))}
     for name, port in ports.items():
-        services(name, port)
+        services(name, port, DATABASE if name == "postgres" else WEB_SERVICE)
     text = tmp_path / "web.yaml"
     text.write_text(TEMPLATE.format(lab=ports["jupyter-lab"], code=net.free_port()))
     ada.run("templates", "push", "web", text)
@@ -146,9 +156,12 @@ def test_dashboard_pictures(scene, browser, tmp_path):
         if not suffix:
             take(here, folder, "workspaces")
         here.go("/workspaces/ada/dev")
-        for port in deployment.ports.values():
+        shown = [port for name, port in deployment.ports.items() if name != "jupyter-lab"]
+        for port in shown:
             here.wait(f".port-number:text-is('{port}')")
-        only(here, deployment.ports.values())
+        here.wait("text=/^Healthy/")
+        here.wait(f"tr:has-text(':{deployment.ports['postgres']}')")
+        only(here, shown)
         take(here, folder, f"workspace{suffix}")
         if not suffix:
             here.page.click(f"[aria-label='Share port {deployment.ports['node']}']")

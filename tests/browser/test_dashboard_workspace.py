@@ -1,10 +1,13 @@
 """A workspace in the dashboard: apps, ports that come and go, sharing, tokens, the end."""
+import http.server
 import re
+import socket
+import threading
 import time
 
 import pytest
 
-from harness import adit
+from harness import adit, net
 from harness.wait import until
 
 from dashboard import SIZES
@@ -12,10 +15,17 @@ from dashboard import SIZES
 BOTH_SIZES = pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 BOTH_SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
-TEMPLATE = """\
+# Apps of the template; the port of the one that is checked is free until a test takes it.
+CHECKED = net.free_port()
+TEMPLATE = f"""\
 description: For the dashboard's tests
 max_port_share_level: authenticated
 apps:
+  - slug: checked
+    display_name: Checked
+    url: http://localhost:{CHECKED}/
+    order: 9
+    healthcheck: {{url: "http://localhost:{CHECKED}/", interval: 1s, threshold: 1}}
   - slug: lab
     display_name: The Lab
     icon: notebook
@@ -77,6 +87,25 @@ def test_the_page_is_accessible_and_fits(place, board, tcp_server, size, scheme)
     assert here.accessible() == []
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_service_appears_and_disappears_within_two_seconds(
+        place, board, tcp_server, address):
+    here = board(place.owner).log_in(path_of(place))
+    here.wait("h2 >> text=Open ports")
+    here.wait(".port-row, .empty")
+    port = net.free_port()
+    begun = time.monotonic()
+    server = tcp_server(address=(address, port))
+    here.wait(row(port))
+    appeared = time.monotonic() - begun
+    assert f"Port {port} has opened" in here.text("#announcer")
+    begun = time.monotonic()
+    server.close()
+    here.wait_gone(row(port))
+    gone = time.monotonic() - begun
+    assert appeared < 2 * adit.SCALE and gone < 2 * adit.SCALE
+
+
 def test_what_is_shared_is_shown_to_a_second_browser_within_a_second(place, board, tcp_server):
     port = tcp_server().port
     first = board(place.owner).log_in(path_of(place))
@@ -131,6 +160,21 @@ def test_the_template_caps_what_can_be_chosen_and_says_why(place, board, tcp_ser
           "the focus where it was")
 
 
+def test_a_shared_port_stays_when_nothing_listens_and_the_agent_is_away(
+        place, board, tcp_server, share):
+    server = tcp_server()
+    share(place, server.port, "authenticated")
+    here = board(place.owner).log_in(path_of(place))
+    here.wait(row(server.port))
+    server.close()
+    here.wait(row(server.port) + " >> text=nothing listens")
+    assert place.agent.stop() == []
+    here.wait("text=Only those that are shared")
+    here.wait(row(server.port) + " >> text=Everyone who can log in")
+    place.start_agent()
+    here.wait(".panel >> text=Connected")
+
+
 def test_a_port_opens_in_a_new_tab_and_its_protocol_can_be_changed(place, board, app):
     port = app().port
     here = board(place.owner).log_in(path_of(place))
@@ -159,6 +203,48 @@ def test_apps_have_their_names_icons_and_levels(place, board):
     here.page.click("dialog >> text=Everyone who can log in")
     here.page.click("dialog >> text=Save")
     here.wait(".app-tile >> nth=0 >> text=Everyone who can log in")
+
+
+def test_the_health_of_an_app_is_shown_as_it_changes(place, board, app):
+    here = board(place.owner).log_in(path_of(place))
+    tile = ".app-tile:has-text('Checked')"
+    here.wait(f"{tile} >> text=Not healthy")
+    assert not here.page.is_visible(".app-tile:has-text('The Lab') .status")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", CHECKED),
+                                             http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        here.wait(f"{tile} >> text=/^Healthy/")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@BOTH_SIZES
+def test_open_forwards_are_shown_with_person_target_and_bytes(
+        place, board, tcp_server, supervisor, size):
+    here = board(place.owner, **size).log_in(path_of(place))
+    here.wait("text=No forward is open")
+    mine = adit.Cli(supervisor, place.owner.home, place.owner.name)
+    target = tcp_server().port
+    forward = mine.forward("dev", "--tcp", f"{net.free_port()}:{target}")
+    with socket.create_connection(("127.0.0.1", forward.ports[0])) as connection:
+        connection.sendall(b"x" * 20_000)
+        row_of_it = f"section:has(#forwards-title) tr:has-text(':{target}')"
+        here.wait(row_of_it)
+        until(lambda: "20 KiB" in here.text(row_of_it), "bytes that passed")
+        assert place.owner.name in here.text(row_of_it)
+        assert here.accessible() == [] and here.fits()
+    forward.stop()
+    here.wait("text=No forward is open")
+
+
+def test_an_agent_that_is_reached_directly_says_so(place, board):
+    here = board(place.owner).log_in(path_of(place))
+    here.wait(".panel >> text=direct")
+    place.agent.stop()
+    place.start_agent("--no-direct")
+    until(lambda: not here.page.is_visible(".panel >> text=direct"), "an agent without a port")
 
 
 def test_commands_name_the_workspace_and_can_be_copied(deployment, place, board):

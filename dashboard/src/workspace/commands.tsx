@@ -32,7 +32,9 @@ export function Commands({ place, ports, policy, template }: {
     const session = useSession();
     const ref = workspaceRef(session, place.owner, place.workspace,
         place.agent === "main" ? "" : place.agent);
-    const port = ports?.ports?.find(({ listening }) => listening)?.port ?? 8080;
+    const open = ports?.ports?.filter(({ listening }) => listening) ?? [];
+    const port = (open.find(({ share }) => share) ?? open.find(({ process }) => process) ??
+        open[0])?.port ?? 8080;
     return (
         <section class="card panel" aria-labelledby="commands-title">
             <h2 id="commands-title">From your machine</h2>

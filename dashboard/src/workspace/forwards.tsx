@@ -24,7 +24,7 @@ export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }
             )}
             {!list.length ? <Empty title="No forward is open" /> : (
                 <div class="rows table-scroll">
-                    <table class="stack">
+                    <table class="stack tight">
                         <thead>
                             <tr>
                                 <th scope="col">Person</th><th scope="col">Forward</th>
@@ -38,7 +38,7 @@ export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }
                             {list.map((each) => (
                                 <tr key={each.id}>
                                     <td data-label="Person">{each.user}</td>
-                                    <td data-label="Forward" class="wrap">
+                                    <td data-label="Forward" class="forward-place">
                                         <span><span class="mono">{placeText(each)}</span>{" "}
                                             <Badge>{each.kind}</Badge></span>
                                     </td>

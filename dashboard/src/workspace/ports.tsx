@@ -99,10 +99,11 @@ function PortActions({ row, place, url, protocol, setProtocol, onQr, onShare }: 
     const mine = owns(session, place.owner);
     const ref = workspaceRef(session, place.owner, place.workspace,
         place.agent === "main" ? "" : place.agent);
-    const mayOpen = url && (mine || isAdmin(session));
+    const isWeb = row.speaks !== "other";
+    const mayOpen = url && isWeb && (mine || isAdmin(session));
     return (
         <div class="port-actions">
-            {url && row.speaks !== "other" && (mine || !row.share) && (
+            {url && isWeb && (mine || !row.share) && (
                 <select class="small" aria-label={`Protocol of port ${row.port}`}
                     value={protocol} disabled={row.speaks === "tls" && !!row.share}
                     onChange={(e) => setProtocol(e.currentTarget.value as Protocol)}>
@@ -110,7 +111,7 @@ function PortActions({ row, place, url, protocol, setProtocol, onQr, onShare }: 
                     <option value="https">https</option>
                 </select>
             )}
-            {mayOpen && row.speaks !== "other" && (
+            {mayOpen && (
                 <a class="button small" href={url} target="_blank" rel="noopener">
                     <Icon name="open" />Open<span class="sr-only"> port {row.port}</span>
                 </a>
