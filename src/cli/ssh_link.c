@@ -34,8 +34,8 @@
 
 static const usec_t reach_limit = 30 * USEC_PER_SEC;
 /*
- * An SSH connection stays where it was opened, but for lanes: a direct path is worth a moment. In one
- * network it is there by then; further away it would cost more of the log-in than it gains.
+ * An SSH connection stays where it was opened, but for lanes: a direct path is worth a moment. In
+ * one network it is there by then; further away it would cost the log-in more than it gains.
  */
 static const usec_t direct_patience = 50 * USEC_PER_MSEC;
 
