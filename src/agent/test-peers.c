@@ -18,6 +18,7 @@
 #include "agent/forwards.h"
 #include "agent/server_api.h"
 #include "agent/ssh_host.h"
+#include "agent/ssh_notices.h"
 #include "api/peer.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -612,6 +613,40 @@ static void one_person_has_a_bounded_number_of_ssh_connections(void **state)
     assert_int_equal(s->ssh->n_connections, 0);
 }
 
+/* A line comes as it was told, without what would control a terminal. */
+static void notices_come_to_the_peer_that_asks(void **state)
+{
+    struct scene *s = *state;
+    struct id other = id_new();
+    struct channel_open *open;
+    const struct channel_open_options options = {.opened = opened, .ud = s};
+    ssh_notices_tell(s->ssh->notices, &s->peer, "nobody asks yet");
+    s->done = false;
+    open = tunnel_session_get(s->session, "/ssh/notices", &options);
+    wait_for(s, &s->done);
+    assert_non_null(open);
+    assert_int_equal(s->result, DIAL_OK);
+    ssh_notices_tell(s->ssh->notices, &other, "for somebody else");
+    ssh_notices_tell(s->ssh->notices, &s->peer, "a\nline\033");
+    ssh_notices_tell(s->ssh->notices, &s->peer, "a\nline\033");
+    char text[64];
+    size_t len = 0;
+    for (int i = 0; i < TURNS_MAX && len < 8; i++) {
+        ssize_t n = stream_recv(s->channel, text + len, sizeof(text) - len);
+        if (n > 0)
+            len += (size_t)n;
+        else
+            loop_turn(s->loop, true);
+    }
+    assert_int_equal(len, 8);
+    assert_memory_equal(text, "a?line?\n", 8);
+    for (int i = 0; i < 2 * SSH_NOTICES_MAX_LEN / 100; i++) { /* nobody reads: bounded */
+        snprintf(text, sizeof(text), "line %d", i);
+        ssh_notices_tell(s->ssh->notices, &s->peer, text);
+    }
+    stream_free(s->channel);
+}
+
 static void a_rule_that_sshd_cannot_enforce_does_not_refuse_ssh(void **state)
 {
     struct scene *s = *state;
@@ -766,6 +801,7 @@ int main(void)
         SCENE(ssh_speaks_and_tells_its_key),
         SCENE(a_policy_ends_ssh_when_it_takes_something_away),
         SCENE(one_person_has_a_bounded_number_of_ssh_connections),
+        SCENE(notices_come_to_the_peer_that_asks),
         SCENE(a_rule_that_sshd_cannot_enforce_does_not_refuse_ssh),
         SCENE(a_withdrawn_peer_loses_its_session),
         SCENE(a_grant_that_cannot_be_read_is_refused),

@@ -23,9 +23,8 @@ struct channel {
     uint64_t number;
     uint64_t id;
     enum channel_use use;
-    bool told; /* opened or refused */
-    char target[SSHD_PLACE_SIZE];
-    char origin[SSHD_PLACE_SIZE];
+    bool told;             /* opened or refused */
+    char *target, *origin; /* there may be many: NULL: none */
 };
 
 struct sshd_log {
@@ -177,8 +176,8 @@ static void tell_channel(struct sshd_log *log, enum sshd_event_kind kind, const 
                          const char *text)
 {
     struct sshd_event e = {.kind = kind, .id = c->id, .remote = c->use == USE_FORWARDED};
-    str_copy(e.target, sizeof(e.target), c->target);
-    str_copy(e.origin, sizeof(e.origin), c->origin);
+    str_copy(e.target, sizeof(e.target), c->target ? c->target : "");
+    str_copy(e.origin, sizeof(e.origin), c->origin ? c->origin : "");
     str_copy(e.text, sizeof(e.text), text);
     if (kind == SSHD_LISTEN_BOUND)
         str_copy(e.asked, sizeof(e.asked), log->asked.target);
@@ -323,9 +322,8 @@ static bool on_direct_unix(struct sshd_log *log, struct span rest)
 
 static void connection_refused(struct sshd_log *log)
 {
-    struct channel c = {.id = ++log->last_id};
-    str_copy(c.target, sizeof(c.target), log->opening.target);
-    str_copy(c.origin, sizeof(c.origin), log->opening.origin);
+    const struct channel c = {
+        .id = ++log->last_id, .target = log->opening.target, .origin = log->opening.origin};
     log->opening.pending = false;
     tell_channel(log, SSHD_CHANNEL_REFUSED, &c,
                  log->opening.reason[0] ? log->opening.reason : "not allowed");
@@ -397,21 +395,33 @@ static bool on_accepted(struct sshd_log *log, struct span rest)
 
 /* ---- channels ---- */
 
+static void set_text(char **dst, const char *text)
+{
+    free(*dst);
+    *dst = xstrdup(text);
+}
+
+static void channel_free(struct channel *c)
+{
+    free(c->target);
+    free(c->origin);
+    free(c);
+}
+
 static void channel_end(struct sshd_log *log, struct channel *c)
 {
     if (c->use == USE_LISTENER)
         tell_channel(log, SSHD_LISTEN_CLOSED, c, "");
     else if (c->use != USE_OTHER && c->told)
         tell_channel(log, SSHD_CHANNEL_CLOSED, c, "");
-    free(c);
+    channel_free(c);
 }
 
 static void listener_bound(struct sshd_log *log, struct channel *c)
 {
-    if (log->asked.address[0] == '/')
-        str_copy(c->target, sizeof(c->target), log->asked.address);
-    else
-        write_place(span_of(log->asked.address), log->asked.port, c->target);
+    char place[SSHD_PLACE_SIZE];
+    write_place(span_of(log->asked.address), log->asked.port, place);
+    set_text(&c->target, log->asked.address[0] == '/' ? log->asked.address : place);
     c->use = USE_LISTENER;
     log->asked.bound = true;
     tell_channel(log, SSHD_LISTEN_BOUND, c, "");
@@ -419,8 +429,8 @@ static void listener_bound(struct sshd_log *log, struct channel *c)
 
 static void connection_opening(struct sshd_log *log, struct channel *c)
 {
-    str_copy(c->target, sizeof(c->target), log->opening.target);
-    str_copy(c->origin, sizeof(c->origin), log->opening.origin);
+    set_text(&c->target, log->opening.target);
+    set_text(&c->origin, log->opening.origin);
     c->use = log->opening.remote ? USE_FORWARDED : USE_DIRECT;
     log->opening.pending = false;
     if (c->use == USE_FORWARDED) {
@@ -463,9 +473,12 @@ static void channel_refused(struct sshd_log *log, struct channel *c, struct span
 static void learn_origin(struct channel *c, struct span rest)
 {
     struct span before, after, origin, bound;
-    if (c->use == USE_FORWARDED && split_last(rest, ", connect from ", &before, &after) &&
-        split_last(after, " to ", &origin, &bound))
-        read_origin(origin, c->origin);
+    char place[SSHD_PLACE_SIZE];
+    if (c->use != USE_FORWARDED || !split_last(rest, ", connect from ", &before, &after) ||
+        !split_last(after, " to ", &origin, &bound))
+        return;
+    read_origin(origin, place);
+    set_text(&c->origin, place);
 }
 
 static bool on_channel(struct sshd_log *log, struct span rest)
@@ -722,7 +735,7 @@ struct sshd_log *sshd_log_free(struct sshd_log *log)
     struct channel *c;
     while ((c = map_next(log->channels, &it))) {
         map_take_id(log->channels, c->number);
-        free(c);
+        channel_free(c);
     }
     map_free(log->channels);
     free(log);

@@ -1,4 +1,6 @@
 """What SSH leaves on record, as `adit audit` shows it."""
+import socket
+
 import pytest
 
 from harness import net
@@ -125,3 +127,36 @@ def test_the_table_is_readable(workspace, ssh):
     table = workspace.owner.run("audit", "--workspace", workspace.name, "--action", "ssh_exec").out
     assert table.splitlines()[0].split()[-1] == "DETAIL"
     assert "command" in table.splitlines()[1]
+
+
+# ---- what is open now ----
+
+@pytest.fixture
+def live(deployment, workspace):
+    """Asks for the forwards that are open."""
+    owner = workspace.owner
+    token = owner.run("tokens", "create", deployment.unique("live"),
+                      "--output", "json").json()["token"]
+
+    def ask():
+        path = f"/workspaces/{owner.name}/{workspace.name}/agents/main/forwards"
+        shown = deployment.api(token).get(path).json()["forwards"]
+        return {(each["direction"], each["listen"], each["target"]): each for each in shown}
+    return ask
+
+
+def test_what_is_open_over_ssh_is_among_the_forwards(workspace, ssh, live, tcp_echo):
+    port = net.free_port()
+    running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}", "-L",
+                          f"{port + 1}:{HOST}:{tcp_echo.port}")
+    listener = ("remote", f"{HOST}:{port}", None)
+    until(lambda: listener in live(), "the listener is shown")
+    shown = live()[listener]
+    assert (shown["user"], shown["path"]) == (workspace.owner.name, "ssh")
+    with socket.create_connection((HOST, port + 1), timeout=20) as connection:
+        connection.sendall(b"x")
+        assert connection.recv(1) == b"x"
+        until(lambda: ("local", None, f"{HOST}:{tcp_echo.port}") in live(), "it is shown")
+    until(lambda: ("local", None, f"{HOST}:{tcp_echo.port}") not in live(), "it is gone")
+    running.stop()
+    until(lambda: live() == {}, "nothing is open")
