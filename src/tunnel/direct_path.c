@@ -4,7 +4,7 @@
  * first that is answered wins, the others are dropped.
  *
  * What the agent tells starts attempts at once a few times only, so that it cannot make a client
- * sweep its own network.
+ * sweep its own network; neither do routes that come and go all the time.
  *
  * Silence is noticed by asking: when something is opened, and once a second while channels are
  * open, the same request goes out as a probe, unless something was heard just now. If not a byte
@@ -245,14 +245,26 @@ static void retry_is_due(struct timer *t, void *ud)
     start_race(ud);
 }
 
+/* Whether something new is worth an attempt at once, or has been too often of late. */
+static bool may_hurry(struct direct_path *d)
+{
+    usec_t now = loop_now(d->loop);
+    usec_t from = d->hurried_till > now ? d->hurried_till : now;
+    if (from + hurry_interval - now > HURRY_BURST * hurry_interval)
+        return false;
+    d->hurried_till = from + hurry_interval;
+    return true;
+}
+
 static void network_changed(void *ud)
 {
     struct direct_path *d = ud;
-    d->failures = 0;
-    if (d->session)
+    if (d->session) {
         direct_path_watch(d);
-    else
+    } else if (d->n_started == 0 && d->candidates.n > 0 && may_hurry(d)) {
+        d->failures = 0;
         start_race(d);
+    }
 }
 
 /* ---- the session ---- */
@@ -333,17 +345,6 @@ static void stop_asking(struct direct_path *d)
     d->ask = d->ask ? channel_open_cancel(d->ask) : NULL;
     d->lines = stream_free(d->lines);
     buf_clear(&d->text);
-}
-
-/* Whether new addresses may be dialled at once. */
-static bool may_hurry(struct direct_path *d)
-{
-    usec_t now = loop_now(d->loop);
-    usec_t from = d->hurried_till > now ? d->hurried_till : now;
-    if (from + hurry_interval - now > HURRY_BURST * hurry_interval)
-        return false;
-    d->hurried_till = from + hurry_interval;
-    return true;
 }
 
 static void take_candidates(struct direct_path *d, struct span line)
