@@ -20,8 +20,8 @@
 #include "cli/api_client.h"
 #include "cli/ssh_known.h"
 #include "cli/ssh_warnings.h"
-#include "cli/stdio_stream.h"
 #include "io/loop.h"
+#include "io/pipe_stream.h"
 #include "io/relay.h"
 #include "io/signal.h"
 #include "io/stream.h"
@@ -119,7 +119,7 @@ static void go_on(struct ssh_link *l)
         return;
     }
     const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
-    struct stream *own = stdio_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO);
+    struct stream *own = pipe_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO);
     struct stream *channel = lane_client_wrap(l->lanes, steal(&l->channel), NULL, NULL);
     lane_stream_leave_tls(channel);
     l->relay = relay_new(own, channel, &options);

@@ -112,6 +112,12 @@ static void fd_free(struct stream *s)
     stream_reap(s, NULL);
 }
 
+static int fd_bare_fd(const struct stream *s, unsigned direction)
+{
+    const struct fd_stream *f = (const struct fd_stream *)s;
+    return (direction == STREAM_READ ? f->recv_error : f->send_error) ? -1 : f->fd;
+}
+
 static const struct stream_ops fd_ops = {
     .name = "socket",
     .recv = fd_recv,
@@ -121,6 +127,7 @@ static const struct stream_ops fd_ops = {
     .free = fd_free,
     .detach = fd_detach,
     .attach = fd_attach,
+    .bare_fd = fd_bare_fd,
 };
 
 static void set_option(int fd, int level, int name, int value)

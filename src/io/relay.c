@@ -2,13 +2,16 @@
  * Two directions, each a pump: take what the source has now and hand it to the sink. A source that
  * holds its bytes lends them (stream_peek); from others they are read into the loop's scratch
  * buffer, and only what the sink does not take is kept, in a buffer of the direction's own. While
- * a direction is blocked its source is not asked, so that back-pressure reaches the sender.
+ * a direction is blocked its source is not asked, so that back-pressure reaches the sender. Where
+ * both show their bare descriptors and one is a pipe, nothing of this is needed: splice(2).
  *
  * The idle timer is not restarted for every byte: when it fires it looks at the time of the last.
  */
 #include "io/relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -27,6 +30,7 @@ struct direction {
     bool blocked;  /* waiting for `to` */
     bool from_end; /* the source has ended */
     bool ended;    /* and so has the sink */
+    bool copies;   /* splice(2) does not go between these two */
 };
 
 struct relay {
@@ -81,11 +85,52 @@ static ssize_t pump_scratch(struct direction *d, unsigned char *scratch)
     return n < 0 ? n : got;
 }
 
+/* Whether the kernel can move the bytes by itself, which it does where one of both is a pipe. */
+static bool can_splice(const struct direction *d, int *ret_in, int *ret_out)
+{
+    if (d->copies)
+        return false;
+    *ret_in = stream_bare_fd(d->from, STREAM_READ);
+    *ret_out = *ret_in < 0 ? -1 : stream_bare_fd(d->to, STREAM_WRITE);
+    return *ret_out >= 0;
+}
+
+static ssize_t splice_once(int in, int out)
+{
+    ssize_t n;
+    do {
+        n = splice(in, NULL, out, NULL, BYTES_PER_TURN, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t pump_spliced(struct direction *d, int in, int out)
+{
+    struct pollfd ends[] = {{.fd = in, .events = POLLIN}, {.fd = out, .events = POLLOUT}};
+    ssize_t n = splice_once(in, out);
+    if (n == -EAGAIN && poll(ends, ARRAY_LEN(ends), 0) > 0 && ends[0].revents) {
+        /* It does not tell which of the two was not ready. Both may be by now. */
+        n = ends[1].revents ? splice_once(in, out) : -EAGAIN;
+        d->blocked = n == -EAGAIN;
+    }
+    if (n > 0)
+        d->bytes += (uint64_t)n;
+    if (n == -EINVAL)
+        d->copies = true;
+    return n;
+}
+
 static ssize_t pump_once(struct relay *r, struct direction *d)
 {
     const void *lent;
+    int in, out;
     if (d->held.len > 0)
         return pump_held(d);
+    if (can_splice(d, &in, &out)) {
+        ssize_t n = pump_spliced(d, in, out);
+        if (n != -EINVAL)
+            return n;
+    }
     ssize_t got = stream_peek(d->from, &lent);
     if (got == -ENOTSUP)
         return pump_scratch(d, loop_scratch(r->loop));

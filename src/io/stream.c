@@ -75,6 +75,11 @@ bool stream_unsent(const struct stream *s)
     return s->ops->unsent && s->ops->unsent(s);
 }
 
+int stream_bare_fd(const struct stream *s, unsigned direction)
+{
+    return s->ops->bare_fd ? s->ops->bare_fd(s, direction) : -1;
+}
+
 void stream_want(struct stream *s, unsigned events)
 {
     s->wanted = events;

@@ -43,6 +43,7 @@ struct stream_ops {
     void (*detach)(struct stream *s);
     void (*attach)(struct stream *s, struct loop *loop);
     bool (*unsent)(const struct stream *s);
+    int (*bare_fd)(const struct stream *s, unsigned direction);
 };
 
 /* The common head of every implementation's struct. Set by stream_init(). */
@@ -108,6 +109,13 @@ void stream_want(struct stream *s, unsigned events);
  */
 ssize_t stream_peek(struct stream *s, const void **ret_data);
 void stream_consume(struct stream *s, size_t len);
+
+/*
+ * The descriptor through which the bytes of a direction (STREAM_READ or STREAM_WRITE) pass as they
+ * are, with none held back in between, or -1: for splice(2) in place of the next call of recv or
+ * send. Holds until any other call on the stream.
+ */
+int stream_bare_fd(const struct stream *s, unsigned direction);
 
 /*
  * Moves a stream, with all its state and what lies below it, to another loop: detach on the old

@@ -93,6 +93,12 @@ static void prepend_want(struct stream *s, unsigned events)
     apply_wants((struct prepend *)s);
 }
 
+static int prepend_bare_fd(const struct stream *s, unsigned direction)
+{
+    const struct prepend *p = (const struct prepend *)s;
+    return direction == STREAM_READ && p->data ? -1 : stream_bare_fd(s->next, direction);
+}
+
 static void prepend_detach(struct stream *s)
 {
     struct prepend *p = (struct prepend *)s;
@@ -134,6 +140,7 @@ static const struct stream_ops prepend_ops = {
     .detach = prepend_detach,
     .attach = prepend_attach,
     .unsent = prepend_unsent,
+    .bare_fd = prepend_bare_fd,
 };
 
 struct stream *stream_prepend(struct stream *next, const void *data, size_t len)

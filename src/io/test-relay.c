@@ -1,5 +1,8 @@
 #include "io/relay.h"
 
+#include <fcntl.h>
+
+#include "io/pipe_stream.h"
 #include "io/test_help.h"
 #include "io/timer.h"
 
@@ -23,18 +26,36 @@ static void relay_done(struct relay *r, int result, void *ud)
     s->relay = NULL;
 }
 
-/* `kind`: bit 0 and 1 say whether the left and the right leg are sockets, not pairs in memory. */
+enum { N_KINDS = 16 };
+
+static void pipe_streams(struct loop *loop, struct stream *ret[2])
+{
+    int there[2], back[2];
+    assert_int_equal(pipe2(there, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(back, O_CLOEXEC), 0);
+    ret[0] = pipe_stream_new(loop, back[0], there[1]);
+    ret[1] = pipe_stream_new(loop, there[0], back[1]);
+}
+
+/*
+ * `kind`: bit 0 and 1 say whether the left and the right leg are sockets, bit 2 and 3 whether they
+ * are pipes, in place of pairs in memory.
+ */
 static void scene_open(struct scene *s, int kind, size_t capacity,
                        const struct relay_options *limits)
 {
     struct stream *left[2], *right[2];
     struct relay_options options = *limits;
     s->loop = loop_new();
-    if (kind & 1)
+    if (kind & 4)
+        pipe_streams(s->loop, left);
+    else if (kind & 1)
         socket_streams(s->loop, left);
     else
         stream_pair(s->loop, capacity, left);
-    if (kind & 2)
+    if (kind & 8)
+        pipe_streams(s->loop, right);
+    else if (kind & 2)
         socket_streams(s->loop, right);
     else
         stream_pair(s->loop, capacity, right);
@@ -55,7 +76,7 @@ static void scene_close(struct scene *s)
 
 static void both_directions_are_copied_to_their_ends(void **state)
 {
-    for (int kind = 0; kind < 4; kind++) {
+    for (int kind = 0; kind < N_KINDS; kind++) {
         struct scene s = {.a.to_send = 3000000, .b.to_send = 2500000};
         scene_open(&s, kind, 5000, &(struct relay_options){0});
         talker_start(&s.a);
@@ -72,7 +93,7 @@ static void both_directions_are_copied_to_their_ends(void **state)
 
 static void the_end_of_one_direction_lets_the_other_go_on(void **state)
 {
-    for (int kind = 0; kind < 4; kind++) {
+    for (int kind = 0; kind < N_KINDS; kind++) {
         struct scene s = {.a.to_send = 1, .b.to_send = 1000000};
         scene_open(&s, kind, 5000, &(struct relay_options){0});
         talker_start(&s.a);
@@ -91,7 +112,7 @@ static void the_end_of_one_direction_lets_the_other_go_on(void **state)
 
 static void the_end_of_b_ends_all_where_that_is_asked_for(void **state)
 {
-    for (int kind = 0; kind < 4; kind++) {
+    for (int kind = 0; kind < N_KINDS; kind++) {
         struct scene s = {.b.to_send = 1000000};
         scene_open(&s, kind, 5000, &(struct relay_options){.b_ends_all = true});
         s.a.shut = true; /* a has nothing to say, and does not end */
@@ -119,6 +140,30 @@ static void a_slow_reader_stops_the_sender(void **state)
     TURN_UNTIL(s.loop, s.done && s.b.ended);
     assert_int_equal(s.b.received, 10000000);
     scene_close(&s);
+}
+
+static void a_slow_reader_stops_the_sender_through_the_kernel(void **state)
+{
+    static const int kinds[] = {4 | 2, 1 | 8, 4 | 8};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct scene s = {.a.to_send = 40000000, .b.stalled = true};
+        scene_open(&s, kinds[i], 0, &(struct relay_options){0});
+        talker_start(&s.a);
+        talker_start(&s.b);
+        for (uint64_t sent = 1; sent != s.a.sent;) {
+            sent = s.a.sent;
+            for (int n = 0; n < 100; n++)
+                loop_turn(s.loop, false);
+        }
+        assert_in_range(s.a.sent, 1, 20000000);
+        assert_false(s.done);
+        s.b.stalled = false;
+        talker_wants(&s.b);
+        TURN_UNTIL(s.loop, s.done && s.b.ended);
+        assert_int_equal(s.result, 0);
+        assert_int_equal(s.b.received, 40000000);
+        scene_close(&s);
+    }
 }
 
 static void what_a_slow_reader_leaves_is_held_within_a_bound(void **state)
@@ -249,6 +294,7 @@ TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
           cmocka_unit_test(the_end_of_one_direction_lets_the_other_go_on),
           cmocka_unit_test(the_end_of_b_ends_all_where_that_is_asked_for),
           cmocka_unit_test(a_slow_reader_stops_the_sender),
+          cmocka_unit_test(a_slow_reader_stops_the_sender_through_the_kernel),
           cmocka_unit_test(what_a_slow_reader_leaves_is_held_within_a_bound),
           cmocka_unit_test(waiting_for_a_slow_reader_costs_no_turns),
           cmocka_unit_test(a_failure_ends_both_sides), cmocka_unit_test(an_idle_relay_ends),

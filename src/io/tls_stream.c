@@ -620,6 +620,15 @@ static void tls_free(struct stream *s)
         destroy(t);
 }
 
+static int tls_bare_fd(const struct stream *s, unsigned direction)
+{
+    const struct tls_stream *t = tls_of(s);
+    bool bare = direction == STREAM_READ
+                    ? t->left_receiving && !t->recv_ended && !t->recv_failure
+                    : t->left_sending && !t->link.kept_len && !t->shut && !t->send_failure;
+    return bare ? stream_bare_fd(s->next, direction) : -1;
+}
+
 static const struct stream_ops tls_ops = {
     .name = "tls",
     .recv = tls_recv,
@@ -630,6 +639,7 @@ static const struct stream_ops tls_ops = {
     .detach = tls_detach,
     .attach = tls_attach,
     .unsent = tls_unsent,
+    .bare_fd = tls_bare_fd,
 };
 
 int tls_verify_pin(X509_STORE_CTX *store, void *ud)
@@ -768,5 +778,6 @@ void tls_leave_receiving(struct stream *tls)
     struct tls_stream *t = tls_of(tls);
     t->left_receiving = true;
     t->more_inside = false;
+    t->read_want = STREAM_READ;
     apply_wants(t);
 }

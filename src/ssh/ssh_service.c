@@ -1,8 +1,9 @@
 /*
- * sshd gets one end of a socket pair as standard input and output, and a pipe as standard error,
- * where its log comes from. Three things end on their own: the relay, the process and the log.
- * The first of relay and process ends the other; the service has ended when the process is gone,
- * because only then nothing listens any more and all of the log is in the pipe.
+ * sshd gets pipes as standard input and output, so that the kernel can move the bytes (io/relay.h)
+ * and its SSH_CONNECTION has four words, and one as standard error, where its log comes from. Three
+ * things end on their own: the relay, the process and the log. The first of relay and process ends
+ * the other; the service has ended when the process is gone, because only then nothing listens any
+ * more and all of the log is in the pipe.
  */
 #include "ssh/ssh_service.h"
 
@@ -10,15 +11,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "io/child.h"
-#include "io/fd_stream.h"
 #include "io/loop.h"
+#include "io/pipe_stream.h"
 #include "io/relay.h"
+#include "io/stream.h"
 #include "io/timer.h"
 #include "io/watch.h"
 #include "ssh/socket_files.h"
@@ -33,7 +35,7 @@ struct ssh_service {
     struct ssh_service_options options;
     struct ssh_folder folder;
     struct child *child;
-    struct stream *sshd; /* our end of the pair, until it is relayed */
+    struct stream *sshd; /* our ends of its pipes, until it is relayed */
     struct relay *relay;
     int log_fd;
     struct watch *log_watch;
@@ -159,10 +161,10 @@ static void start_took_too_long(struct timer *t, void *ud)
 static void sshd_readable(struct stream *stream, unsigned events, void *ud)
 {
     struct ssh_service *s = ud;
-    char byte;
+    int waiting = 0;
     stream_want(stream, 0);
     /* Its end is readable as well: then the process tells why. */
-    if (recv(stream_fd(stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+    if (ioctl(stream_bare_fd(stream, STREAM_READ), FIONREAD, &waiting) < 0 || waiting == 0)
         return;
     timer_cancel(&s->start_timer);
     s->started = true;
@@ -225,7 +227,8 @@ static int write_files(struct ssh_service *s, const struct ssh_account *account,
     return r;
 }
 
-static int spawn(struct ssh_service *s, const char *path, const char *name, int socket, int log,
+/* `fds`: its standard input, output and error. */
+static int spawn(struct ssh_service *s, const char *path, const char *name, const int fds[3],
                  struct err *err)
 {
     /* With -e, what sshd logs while it starts a command would go to the command's own stderr. */
@@ -233,14 +236,13 @@ static int spawn(struct ssh_service *s, const char *path, const char *name, int 
         name, "-i", "-E", "/proc/self/fd/2", "-f", s->folder.files[SSH_FILE_CONFIG], NULL};
     const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                NULL};
-    const int fds[] = {socket, socket, log};
     const struct child_options options = {
         .file = path,
         .argv = (char *const *)argv,
         .env = (char *const *)env,
         .folder = "/",
         .fds = fds,
-        .n_fds = ARRAY_LEN(fds),
+        .n_fds = 3,
         .exited = child_exited,
         .ud = s,
     };
@@ -249,22 +251,24 @@ static int spawn(struct ssh_service *s, const char *path, const char *name, int 
 
 static int start_sshd(struct ssh_service *s, const char *path, const char *name, struct err *err)
 {
-    int pair[2], log[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return err_sys(err, -errno, "no socket pair for sshd");
-    if (pipe2(log, O_CLOEXEC) < 0) {
-        int r = -errno;
-        close(pair[0]);
-        close(pair[1]);
-        return err_sys(err, r, "no pipe for sshd");
-    }
-    int r = spawn(s, path, name, pair[1], log[1], err);
-    close(pair[1]);
-    close(log[1]);
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    fcntl(log[0], F_SETFL, O_NONBLOCK);
-    s->sshd = fd_stream_new(s->loop, pair[0]);
-    s->log_fd = log[0];
+    int pipes[3][2], theirs[3];
+    for (int i = 0; i < 3; i++)
+        if (pipe2(pipes[i], O_CLOEXEC) < 0) {
+            int r = -errno;
+            while (i-- > 0) {
+                close(pipes[i][0]);
+                close(pipes[i][1]);
+            }
+            return err_sys(err, r, "no pipe for sshd");
+        }
+    for (int i = 0; i < 3; i++)
+        theirs[i] = pipes[i][i > 0];
+    int r = spawn(s, path, name, theirs, err);
+    for (int i = 0; i < 3; i++)
+        close(theirs[i]);
+    s->sshd = pipe_stream_new(s->loop, pipes[1][0], pipes[0][1]);
+    s->log_fd = pipes[2][0];
+    fcntl(s->log_fd, F_SETFL, O_NONBLOCK);
     return r;
 }
 

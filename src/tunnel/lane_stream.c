@@ -399,6 +399,13 @@ static void lane_free(struct stream *s)
     stream_reap(s, NULL);
 }
 
+static int lane_bare_fd(const struct stream *s, unsigned direction)
+{
+    const struct lane_stream *l = of(s);
+    bool on_lane = direction == STREAM_READ ? l->receives_on_lane : l->sends_on_lane && !l->shut;
+    return on_lane && !l->error ? stream_bare_fd(l->lane, direction) : -1;
+}
+
 static const struct stream_ops lane_ops = {
     .name = "lane",
     .recv = lane_recv,
@@ -409,6 +416,7 @@ static const struct stream_ops lane_ops = {
     .peek = lane_peek,
     .consume = lane_consume,
     .unsent = lane_unsent,
+    .bare_fd = lane_bare_fd,
 };
 
 struct stream *lane_stream_new(struct stream *channel)

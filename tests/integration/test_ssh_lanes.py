@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from harness.adit import PROGRAM, clean_environment
-from harness.wait import SCALE
+from harness.wait import SCALE, until
 
 SIZE = (128 << 20) if SCALE == 1 else (32 << 20)
 
@@ -36,7 +36,7 @@ def test_much_data_takes_a_lane(own_deployment, path, tmp_path):
     assert ssh("cat", there, stdin=b"") == data
     if path == "relayed":
         assert metric(own_deployment, "adit_lanes_opened_total") == 2
-        assert metric(own_deployment, "adit_lane_bytes_total") > SIZE
+        until(lambda: metric(own_deployment, "adit_lane_bytes_total") > SIZE, "bytes on the lanes")
     else:
         assert metric(own_deployment, "adit_lanes_opened_total") == 0
         assert metric(own_deployment, "adit_relayed_bytes_total") < SIZE

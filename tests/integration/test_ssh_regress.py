@@ -35,7 +35,7 @@ GROUPS = (
     ("forwarding",),
     ("dynamic-forward",),
     ("exit-status", "exit-status-signal", "transfer"),
-    ("stderr-data", "stderr-after-eof", "yes-head", "connect"),
+    ("stderr-data", "stderr-after-eof", "yes-head", "connect", "proxy-connect"),
     ("scp", "scp3", "scp-uri", "sftp-uri"),
     ("sftp", "sftp-cmds", "sftp-badcmds", "sftp-batch", "sftp-glob"),
     ("rekey",),

@@ -1,4 +1,4 @@
-#include "cli/stdio_stream.h"
+#include "io/pipe_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +9,13 @@
 #include "io/watch.h"
 
 /*
- * ssh talks to its ProxyCommand through pipes: in larger ones than 64 KiB both work at once for
- * longer. A person's pipes share a limit of the kernel's, so that these are no larger than useful.
+ * ssh talks to its ProxyCommand and sshd to the agent through pipes: in larger ones than 64 KiB
+ * both work at once for longer. A person's pipes share a limit of the kernel's, so that these are
+ * no larger than useful.
  */
 enum { MOST_VECTORS = 64, PIPE_LEN = 256 * 1024 };
 
-struct stdio_stream {
+struct pipe_stream {
     struct stream s;
     int in, out; /* -1: closed */
     struct watch *in_watch, *out_watch;
@@ -22,13 +23,13 @@ struct stdio_stream {
 
 static void descriptor_ready(unsigned events, void *ud)
 {
-    struct stdio_stream *f = ud;
+    struct pipe_stream *f = ud;
     stream_report(&f->s, events);
 }
 
-static ssize_t stdio_recv(struct stream *s, void *data, size_t len)
+static ssize_t pipe_recv(struct stream *s, void *data, size_t len)
 {
-    struct stdio_stream *f = (struct stdio_stream *)s;
+    struct pipe_stream *f = (struct pipe_stream *)s;
     ssize_t n;
     do {
         n = read(f->in, data, len);
@@ -36,9 +37,9 @@ static ssize_t stdio_recv(struct stream *s, void *data, size_t len)
     return n < 0 ? -errno : n;
 }
 
-static ssize_t stdio_send(struct stream *s, const struct iovec *iov, int n_iov)
+static ssize_t pipe_send(struct stream *s, const struct iovec *iov, int n_iov)
 {
-    struct stdio_stream *f = (struct stdio_stream *)s;
+    struct pipe_stream *f = (struct pipe_stream *)s;
     ssize_t n;
     if (f->out < 0)
         return -EPIPE;
@@ -48,9 +49,9 @@ static ssize_t stdio_send(struct stream *s, const struct iovec *iov, int n_iov)
     return n < 0 ? -errno : n;
 }
 
-static int stdio_shutdown(struct stream *s)
+static int pipe_shutdown(struct stream *s)
 {
-    struct stdio_stream *f = (struct stdio_stream *)s;
+    struct pipe_stream *f = (struct pipe_stream *)s;
     f->out_watch = watch_close(f->out_watch);
     if (f->out >= 0)
         close(f->out);
@@ -58,9 +59,9 @@ static int stdio_shutdown(struct stream *s)
     return 0;
 }
 
-static void stdio_want(struct stream *s, unsigned events)
+static void pipe_want(struct stream *s, unsigned events)
 {
-    struct stdio_stream *f = (struct stdio_stream *)s;
+    struct pipe_stream *f = (struct pipe_stream *)s;
     if (!f->in_watch && (events & STREAM_READ))
         f->in_watch = watch_new(s->loop, f->in, descriptor_ready, f);
     if (!f->out_watch && (events & STREAM_WRITE) && f->out >= 0)
@@ -71,22 +72,29 @@ static void stdio_want(struct stream *s, unsigned events)
         watch_want(f->out_watch, events & STREAM_WRITE);
 }
 
-static void stdio_free(struct stream *s)
+static void pipe_free(struct stream *s)
 {
-    struct stdio_stream *f = (struct stdio_stream *)s;
-    stdio_shutdown(s);
+    struct pipe_stream *f = (struct pipe_stream *)s;
+    pipe_shutdown(s);
     f->in_watch = watch_close(f->in_watch);
     close(f->in);
     stream_reap(s, NULL);
 }
 
-static const struct stream_ops stdio_ops = {
-    .name = "stdio",
-    .recv = stdio_recv,
-    .send = stdio_send,
-    .shutdown = stdio_shutdown,
-    .want = stdio_want,
-    .free = stdio_free,
+static int pipe_bare_fd(const struct stream *s, unsigned direction)
+{
+    const struct pipe_stream *f = (const struct pipe_stream *)s;
+    return direction == STREAM_READ ? f->in : f->out;
+}
+
+static const struct stream_ops pipe_ops = {
+    .name = "pipe",
+    .recv = pipe_recv,
+    .send = pipe_send,
+    .shutdown = pipe_shutdown,
+    .want = pipe_want,
+    .free = pipe_free,
+    .bare_fd = pipe_bare_fd,
 };
 
 static void set_non_blocking(int fd)
@@ -96,16 +104,24 @@ static void set_non_blocking(int fd)
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-struct stream *stdio_stream_new(struct loop *loop, int in, int out)
+/* Beyond a user's share of pipe memory it stays as small as it is. */
+static void widen(int fd)
 {
-    struct stdio_stream *f = new0(struct stdio_stream);
-    stream_init(&f->s, &stdio_ops, loop);
+    int len = fcntl(fd, F_GETPIPE_SZ);
+    if (len >= 0 && len < PIPE_LEN)
+        fcntl(fd, F_SETPIPE_SZ, PIPE_LEN);
+}
+
+struct stream *pipe_stream_new(struct loop *loop, int in, int out)
+{
+    struct pipe_stream *f = new0(struct pipe_stream);
+    stream_init(&f->s, &pipe_ops, loop);
     f->in = in;
     /* One descriptor for both directions cannot be polled, nor closed, by halves. */
     f->out = out == in ? fcntl(in, F_DUPFD_CLOEXEC, 3) : out;
-    fcntl(f->in, F_SETPIPE_SZ, PIPE_LEN); /* fails on what is no pipe */
-    fcntl(f->out, F_SETPIPE_SZ, PIPE_LEN);
     set_non_blocking(f->in);
     set_non_blocking(f->out);
+    widen(f->in);
+    widen(f->out);
     return &f->s;
 }

@@ -1,7 +1,0 @@
-#pragma once
-/* Two descriptors, such as standard input and output, as one stream: pipes, sockets, terminals. */
-struct loop;
-struct stream;
-
-/* Takes over both (they may be the same one) and makes them non-blocking. */
-struct stream *stdio_stream_new(struct loop *loop, int in, int out);
