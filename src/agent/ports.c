@@ -129,9 +129,9 @@ const struct api_ports *ports_list(const struct ports *p)
 bool ports_may_probe(const char *process, uint16_t port, int backlog)
 {
     /* Each takes one connection as the one it waits for, ends with it, or is one of us. */
-    static const char *const names[] = {"nc",        "ncat",  "netcat",      "nc.openbsd",
-                                        "gdbserver", "socat", "lldb-server", "dlv",
-                                        "iperf",     "rr",    "iperf3",      "netserver", "adit"};
+    static const char *const names[] = {
+        "nc",  "ncat",  "netcat", "nc.openbsd", "gdbserver", "socat", "lldb-server",
+        "dlv", "iperf", "rr",     "iperf3",     "netserver", "adit"};
     /* Debuggers that wait for their program or their editor. */
     static const struct {
         uint16_t port;

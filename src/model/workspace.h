@@ -40,7 +40,7 @@ struct agent {
     char hostname[AGENT_INFO_SIZE];
     usec_t created_at;
     usec_t connected_at;    /* the last time it came */
-    usec_t disconnected_at; /* the last time it went; before connected_at: it is here */
+    usec_t disconnected_at; /* the last time it went, or was known to be here since it came */
 };
 
 /* The name that an agent has when none is given: "main". */

@@ -29,6 +29,9 @@
 #include "tunnel/server_link.h"
 #include "web/answer.h"
 
+/* Between two times that an agent's presence is stored while it stays. */
+static const usec_t stored_interval = 5 * USEC_PER_MIN;
+
 enum agent_state { AGENT_UPGRADE, AGENT_INFO, AGENT_READY, AGENT_ENDED };
 
 static const char *const state_names[] = {
@@ -48,6 +51,7 @@ struct agent_conn {
     char workspace[2 * NAME_SIZE]; /* owner/name */
     char ip[AUDIT_IP_SIZE];
     usec_t connected_at; /* since 1970 UTC */
+    usec_t stored_at;    /* as the store has it: it was here then */
     struct server_link *link;
     struct tunnel_call *info;
     struct agent_records *records;
@@ -98,14 +102,43 @@ static struct web_change presence_change(const struct agent_conn *a)
                                .agent_id = a->agent_id};
 }
 
+/* That it came or went is on its way to the store; the connection may be gone before it is there.
+ */
+struct presence_storing {
+    struct server_worker *w;
+    struct web_change change;
+};
+
+static struct presence_storing *storing_new(struct agent_conn *a)
+{
+    struct presence_storing *storing = new0(struct presence_storing);
+
+    storing->w = a->w;
+    storing->change = presence_change(a);
+    a->w->requests++;
+    return storing;
+}
+
+/* Told only now, so that who is told and asks gets what is new. */
+static void on_stored(void *ud, int r)
+{
+    struct presence_storing *storing = ud;
+
+    storing->w->requests--;
+    if (r != STORE_OK)
+        log_error("an agent's connection was not stored", LOG_STR("reason", store_result_text(r)));
+    hub_changed(storing->w->server->hub, &storing->change);
+    free(storing);
+}
+
 static void leave(struct agent_conn *a, const char *reason)
 {
-    struct web_change change = presence_change(a);
+    struct server *s = a->w->server;
 
-    if (registry_leave(a->w->server->registry, &a->agent_id, a->link_id)) {
-        store_agent_disconnected(a->w->server->store, a->agent_id, clock_realtime());
-        hub_agent_forget(a->w->server->hub, &a->agent_id);
-        hub_changed(a->w->server->hub, &change);
+    if (registry_leave(s->registry, &a->agent_id, a->link_id)) {
+        hub_agent_forget(s->hub, &a->agent_id);
+        store_agent_seen(s->store, a->w->loop, a->agent_id, clock_realtime(), on_stored,
+                         storing_new(a));
     }
     record(a, AUDIT_AGENT_DISCONNECT, reason);
 }
@@ -181,23 +214,6 @@ static void enter(struct agent_conn *a, const struct api_agent_info *info)
     loop_post(old->w->loop, end_replaced, old);
 }
 
-/* The connection may be gone before its entry is stored. */
-struct arrival {
-    struct server_worker *w;
-    struct web_change change;
-};
-
-static void on_stored(void *ud, int r)
-{
-    struct arrival *arrival = ud;
-
-    arrival->w->requests--;
-    if (r != STORE_OK)
-        log_error("an agent's connection was not stored", LOG_STR("reason", store_result_text(r)));
-    hub_changed(arrival->w->server->hub, &arrival->change);
-    free(arrival);
-}
-
 static void fetch_records(struct agent_conn *a)
 {
     struct agent_records_of of = {
@@ -223,7 +239,6 @@ static void on_info(int status, const char *body, size_t len, void *ud)
     struct api_agent_info info;
     struct store_agent_connected stored;
     struct server_worker *w = a->w;
-    struct arrival *arrival;
 
     a->info = NULL;
     if (status != 200 || api_agent_info_read(span_from(body, len), API_LENIENT, &info, NULL) < 0) {
@@ -244,11 +259,9 @@ static void on_info(int status, const char *body, size_t len, void *ud)
                                             .hostname = info.hostname,
                                             .now = a->connected_at};
     memcpy(stored.pin, info.pin, sizeof(stored.pin));
-    arrival = new0(struct arrival);
-    arrival->w = w;
-    arrival->change = presence_change(a);
-    w->requests++;
-    store_agent_connected(w->server->store, w->loop, a->agent_id, &stored, on_stored, arrival);
+    store_agent_connected(w->server->store, w->loop, a->agent_id, &stored, on_stored,
+                          storing_new(a));
+    a->stored_at = a->connected_at;
     record(a, AUDIT_AGENT_CONNECT, "ok");
     fetch_records(a);
     follow(a);
@@ -371,6 +384,18 @@ void agent_conns_reconfigure(struct server_worker *w, const struct id *template_
             agent_feed_configure(a->feed);
 }
 
+/* Often in memory; now and then in the store, for the time after a crash of this server. */
+static void see(struct agent_conn *a, usec_t now)
+{
+    struct server *s = a->w->server;
+
+    registry_seen(s->registry, &a->agent_id, a->link_id, now);
+    if (now - a->stored_at < stored_interval)
+        return;
+    a->stored_at = now;
+    store_agent_seen(s->store, NULL, a->agent_id, now, NULL, NULL);
+}
+
 void agent_conns_seen(struct server_worker *w)
 {
     struct map_iter it = {0};
@@ -379,7 +404,7 @@ void agent_conns_seen(struct server_worker *w)
 
     while ((a = map_next(w->agents, &it)))
         if (a->state == AGENT_READY)
-            registry_seen(w->server->registry, &a->agent_id, a->link_id, now);
+            see(a, now);
 }
 
 void agent_conns_drain(struct server_worker *w)

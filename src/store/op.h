@@ -40,7 +40,7 @@
     X(AGENT_GET_ALIAS, agent_get_alias, false)                                                     \
     X(AGENT_SET_TOKEN, agent_set_token, true)                                                      \
     X(AGENT_CONNECTED, agent_connected, true)                                                      \
-    X(AGENT_DISCONNECTED, agent_disconnected, true)                                                \
+    X(AGENT_SEEN, agent_seen, true)                                                                \
     X(SHARE_SET, share_set, true)                                                                  \
     X(SHARE_DELETE, share_delete, true)                                                            \
     X(SHARE_GET, share_get, false)                                                                 \

@@ -265,10 +265,10 @@ int sqlite_agent_connected(struct store_conn *conn, struct store_op *op)
     return r < 0 ? r : sqlite_changes(conn) ? 0 : STORE_NOT_FOUND;
 }
 
-int sqlite_agent_disconnected(struct store_conn *conn, struct store_op *op)
+int sqlite_agent_seen(struct store_conn *conn, struct store_op *op)
 {
-    _cleanup_(query_end) struct query q =
-        query_start(conn, "UPDATE agents SET disconnected_at = ? WHERE id = ?");
+    _cleanup_(query_end) struct query q = query_start(
+        conn, "UPDATE agents SET disconnected_at = max(disconnected_at, ?) WHERE id = ?");
     query_bind_int(&q, op->in.now);
     query_bind_id(&q, &op->in.id);
     return query_run(&q);

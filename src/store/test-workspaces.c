@@ -138,7 +138,8 @@ static void an_agent_that_comes_and_goes_is_remembered(void **state)
     memset(info.pin, 9, sizeof(info.pin));
     assert_int_equal(ASK(p, &a, store_agent_connected(p->store, p->loop, id, &info, on_done, &a)),
                      0);
-    store_agent_disconnected(p->store, id, 60);
+    store_agent_seen(p->store, NULL, id, 60, NULL, NULL);
+    store_agent_seen(p->store, NULL, id, 55, NULL, NULL); /* it never goes back */
     /* A change asked for later was made later. */
     ASK(p, &a, store_setting_set(p->store, p->loop, "x", "y", on_done, &a));
     ASK(p, &a, store_agent_get(p->store, p->loop, id, on_agent, &a));

@@ -162,10 +162,12 @@ struct store_op *store_agent_connected(struct store *s, struct loop *loop, struc
     return store_op_submit(op);
 }
 
-void store_agent_disconnected(struct store *s, struct id id, usec_t now)
+struct store_op *store_agent_seen(struct store *s, struct loop *loop, struct id id, usec_t now,
+                                  store_done_fn *fn, void *ud)
 {
-    struct store_op *op = store_op_new(s, NULL, STORE_OP_AGENT_DISCONNECTED, NULL, NULL, NULL);
+    struct store_op *op = loop ? done_op(s, loop, STORE_OP_AGENT_SEEN, fn, ud)
+                               : store_op_new(s, NULL, STORE_OP_AGENT_SEEN, NULL, NULL, NULL);
     op->in.id = id;
     op->in.now = now;
-    store_op_submit(op);
+    return store_op_submit(op);
 }

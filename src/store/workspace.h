@@ -64,5 +64,9 @@ struct store_agent_connected {
 struct store_op *store_agent_connected(struct store *s, struct loop *loop, struct id id,
                                        const struct store_agent_connected *info, store_done_fn *fn,
                                        void *ud);
-/* The agent went. Nobody waits for it. */
-void store_agent_disconnected(struct store *s, struct id id, usec_t now);
+/*
+ * The agent was here at that moment: it has gone, or is here still. `loop` NULL: nobody waits, and
+ * NULL is returned.
+ */
+struct store_op *store_agent_seen(struct store *s, struct loop *loop, struct id id, usec_t now,
+                                  store_done_fn *fn, void *ud);

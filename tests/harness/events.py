@@ -71,8 +71,8 @@ class Events:
                         break
                 left = end - time.monotonic()
                 if left <= 0 or self.over:
-                    raise TooLate(f"no such {name} within {timeout} s; the last: "
-                                  f"{next((e.data for e in reversed(self.seen) if e.name == name), None)}")
+                    last = [each.data for each in self.seen if each.name == name][-1:]
+                    raise TooLate(f"no such {name} within {timeout} s; the last: {last}")
                 self._changed.wait(left)
 
     def wait_end(self, timeout=5):

@@ -1,4 +1,5 @@
 """Open ports of a workspace, as they come and go."""
+import signal
 import subprocess
 import sys
 import time
@@ -165,3 +166,53 @@ def test_while_the_agent_is_away_what_is_shared_is_listed(own_workspace):
     shown = owner.run("ports", own_workspace.name)
     assert "8080" in shown.out and "(not listening)" in shown.out
     assert "away since" in shown.err
+
+
+# ---- adit ports, list and show --watch ----
+
+
+@pytest.fixture
+def watching(site, supervisor):
+    """Starts a command with --watch of the administrator's."""
+    def start(*args):
+        from harness import adit
+        return adit.Cli(supervisor, site.admin.home, "admin").start(*args, "--watch")
+    return start
+
+
+def test_ports_watch_tells_each_change_as_a_line(site, watching, service):
+    command = watching("ports", "dev", "--output", "json")
+    command.wait_event(event="ports")
+    command.wait_event(event="apps")
+    web = service("http")
+    until(lambda: any(port_in(each["data"], web.port) for each in command.events(event="ports")),
+          "the service in a line")
+    assert command.stop() == []
+
+
+@pytest.mark.parametrize("command, text", [(("list",), "dev"), (("show", "dev"), "connected"),
+                                           (("ports", "dev"), "PORT")])
+def test_watching_prints_the_picture_and_ends_well_when_interrupted(command, text, watching):
+    started = watching(*command)
+    until(lambda: text in started.text(), "the picture")
+    started.signal(signal.SIGINT)
+    assert started.wait_exit() == 0
+
+
+def test_watching_says_when_the_server_is_away_and_goes_on(make_deployment, supervisor):
+    made = make_deployment()
+    command = made.admin.start("list", "--watch", "--output", "json")
+    command.wait_event(event="workspaces")
+    made.crash()
+    command.wait_event(event="away")
+    made.start()
+    command.wait_event(event="connected", timeout=15)
+    made.admin.run("create", "later")
+    until(lambda: any("later" in [w["name"] for w in each["data"]["workspaces"]]
+                      for each in command.events(event="workspaces")), "a change after that")
+    assert command.stop() == []
+
+
+def test_watching_what_is_not_there_is_refused(site):
+    assert site.admin.run("show", "none", "--watch", code=1).err
+    site.admin.run("list", "--names", "--watch", code=2)
