@@ -15,6 +15,7 @@
 #include "auth/hand_over.h"
 #include "auth/key_ring.h"
 #include "auth/ticket.h"
+#include "auth/ticket_memo.h"
 #include "base/mem.h"
 #include "io/loop.h"
 #include "proto/app_host.h"
@@ -210,6 +211,39 @@ static void only_our_algorithm_passes(void **state)
     buf_deinit(&text);
 }
 
+/* One that is remembered is judged as one that is read. */
+static void a_remembered_ticket_is_still_held_against_the_clock(void **state)
+{
+    struct scene *s = *state;
+    struct buf text = BUF_INIT(TICKET_MAX_LEN);
+    struct ticket t = make_ticket(s), back;
+    struct ticket_memo *m = ticket_memo_new(s->tickets);
+    assert_int_equal(ticket_sign(s->tickets, &t, &text), 0);
+    char *good = xstrdup(buf_cstr(&text));
+    for (int i = 0; i < 3; i++) {
+        memset(&back, 0, sizeof(back));
+        assert_int_equal(ticket_memo_read(m, span_of(good), s->now, &back), 0);
+        assert_string_equal(back.site, t.site);
+        assert_int_equal(back.port, t.port);
+        assert_int_equal(back.generation, t.generation);
+    }
+    /* Another head or body under a signature that is remembered. */
+    for (size_t i = 0; good[i]; i++) {
+        char was = good[i];
+        good[i] = was == 'A' ? 'B' : 'A';
+        bool last = good[i + 1] == '\0'; /* of which some bits count for nothing */
+        if (!last)
+            assert_int_equal(ticket_memo_read(m, span_of(good), s->now, &back), -EACCES);
+        good[i] = was;
+    }
+    assert_int_equal(ticket_memo_read(m, span_of(good), s->now, &back), 0);
+    assert_int_equal(ticket_memo_read(m, span_of(good), t.expires_at, &back), -EACCES);
+    assert_int_equal(ticket_memo_read(m, span_of("short"), s->now, &back), -EACCES);
+    ticket_memo_free(m);
+    free(good);
+    buf_deinit(&text);
+}
+
 static void garbage_is_no_ticket(void **state)
 {
     static const char *const texts[] = {
@@ -337,6 +371,7 @@ int main(void)
         cmocka_unit_test(it_ends_after_its_time),
         cmocka_unit_test(the_key_of_another_purpose_does_not_count),
         cmocka_unit_test(only_our_algorithm_passes),
+        cmocka_unit_test(a_remembered_ticket_is_still_held_against_the_clock),
         cmocka_unit_test(garbage_is_no_ticket),
         cmocka_unit_test(a_second_ring_reads_what_the_first_signed),
         cmocka_unit_test(a_hand_over_opens_once_sealed_until_it_is_too_old),

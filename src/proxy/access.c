@@ -159,7 +159,7 @@ static bool is_for(const struct app_request *q, const struct ticket *t)
 static bool is_good(struct app_request *q, struct span text, struct ticket *ret)
 {
     struct withdrawal_log *log = q->proxy->o.withdrawals;
-    return ticket_read(q->proxy->o.tickets, text, q->now, ret) == 0 && is_for(q, ret) &&
+    return ticket_memo_read(q->proxy->memo, text, q->now, ret) == 0 && is_for(q, ret) &&
            ret->epoch == withdrawal_log_epoch(log) &&
            !withdrawal_log_hit(log, ret->generation, &ret->subject);
 }

@@ -171,6 +171,7 @@ struct proxy *proxy_new(const struct proxy_options *options)
     cookie_names_init(&p->cookies, options->site ? &options->site->pattern : &none);
     p->owners = owners_new(options->auth, options->loop, options->withdrawals);
     p->pool = pool_new(options->loop);
+    p->memo = ticket_memo_new(options->tickets);
     p->limit = (struct log_limit){.burst = 5, .per_usec = 10 * USEC_PER_SEC};
     list_init(&p->requests);
     return p;
@@ -181,6 +182,7 @@ struct proxy *proxy_free(struct proxy *p)
     if (!p)
         return NULL;
     pool_free(p->pool);
+    ticket_memo_free(p->memo);
     owners_free(p->owners);
     free(p);
     return NULL;

@@ -10,7 +10,7 @@
  */
 #include "auth/cookie_names.h"
 #include "auth/identity.h"
-#include "auth/ticket.h"
+#include "auth/ticket_memo.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "io/timer.h"
@@ -31,6 +31,7 @@ struct proxy {
     struct cookie_names cookies;
     struct owners *owners;
     struct pool *pool;
+    struct ticket_memo *memo;
     struct list requests;   /* from OPEN on */
     unsigned in_flight;     /* with those before */
     unsigned asking;        /* of them: those that wait for the store */
