@@ -18,6 +18,9 @@
 #define SUITES_CHACHA "TLS_CHACHA20_POLY1305_SHA256"
 #define CIPHERS_12    "ECDHE+AESGCM:ECDHE+CHACHA20"
 
+/* One certificate around an Ed25519 key has some 300 bytes. */
+enum { PEER_CERTIFICATE_MOST = 4096 };
+
 /* Several records a system call. The buffer exists only while something is in it. */
 enum { READ_BUFFER_LEN = 64 * 1024 };
 
@@ -258,6 +261,7 @@ int tls_context_peer(const struct tls_identity *id, struct tls_context **ret, st
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, tls_verify_pin, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, tls_peer_asked);
+    SSL_CTX_set_max_cert_list(ctx, PEER_CERTIFICATE_MOST);
     /* A resumed session would not show the certificate again. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(ctx, 0);
