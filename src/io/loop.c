@@ -145,6 +145,7 @@ struct loop *loop_free(struct loop *loop)
     free(loop->scratch);
     free(loop->datagrams);
     tls_batches_free(loop->batches);
+    splice_pool_free(loop->pipes);
     free(loop);
     return NULL;
 }

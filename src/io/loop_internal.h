@@ -43,7 +43,11 @@ struct loop {
     unsigned char *scratch;
     unsigned char *datagrams; /* udp.c: room for a batch */
     struct batch *batches;    /* tls_bio.c: the same, for several */
+    struct splice_pool *pipes;
 };
+
+struct splice_pool;
+void splice_pool_free(struct splice_pool *pool);
 
 struct batch;
 void tls_batches_free(struct batch *b);

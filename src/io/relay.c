@@ -3,7 +3,8 @@
  * holds its bytes lends them (stream_peek); from others they are read into the loop's scratch
  * buffer, and only what the sink does not take is kept, in a buffer of the direction's own. While
  * a direction is blocked its source is not asked, so that back-pressure reaches the sender. Where
- * both show their bare descriptors and one is a pipe, nothing of this is needed: splice(2).
+ * both show their bare descriptors and one is a pipe, nothing of this is needed: splice(2). Between
+ * two sockets it takes a pipe of the loop's (splice.h), where that is wanted.
  *
  * The idle timer is not restarted for every byte: when it fires it looks at the time of the last.
  */
@@ -16,6 +17,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/loop.h"
+#include "io/splice.h"
 #include "io/stream.h"
 #include "io/timer.h"
 
@@ -26,6 +28,8 @@ struct direction {
     struct stream *from;
     struct stream *to;
     struct buf held; /* read, but not taken by `to` */
+    struct splice_pipe *pipe; /* instead of `held`; NULL while nothing moves */
+    bool through_pipe;
     uint64_t bytes;
     bool blocked;  /* waiting for `to` */
     bool from_end; /* the source has ended */
@@ -120,12 +124,60 @@ static ssize_t pump_spliced(struct direction *d, int in, int out)
     return n;
 }
 
+/* As offer(), of what is in the pipe. */
+static ssize_t empty_pipe(struct direction *d)
+{
+    size_t off = 0;
+    while (splice_pipe_held(d->pipe) > 0) {
+        ssize_t n = splice_send(d->pipe, d->to);
+        if (n == -EAGAIN) {
+            d->blocked = true;
+            break;
+        }
+        if (n < 0)
+            return n;
+        off += (size_t)n;
+    }
+    d->bytes += off;
+    return off > 0 ? (ssize_t)off : -EAGAIN;
+}
+
+/* False: it cannot, now or ever, and has taken nothing. */
+static bool pump_through_pipe(struct relay *r, struct direction *d, ssize_t *ret)
+{
+    if (!d->pipe)
+        d->pipe = splice_pipe_take(r->loop);
+    if (!d->pipe)
+        return false;
+    ssize_t n = splice_pipe_held(d->pipe) > 0 ? 1 : splice_receive(d->pipe, d->from);
+    if (n == -EINVAL) {
+        d->through_pipe = false;
+        return false;
+    }
+    *ret = n > 0 ? empty_pipe(d) : n;
+    return true;
+}
+
+/* Bytes in a pipe are seen by nobody but the direction that has it, so it waits for the sink. */
+static void give_pipe_back(struct relay *r, struct direction *d)
+{
+    if (!d->pipe)
+        return;
+    if (splice_pipe_held(d->pipe) > 0)
+        d->blocked = true;
+    else
+        d->pipe = splice_pipe_give(r->loop, d->pipe);
+}
+
 static ssize_t pump_once(struct relay *r, struct direction *d)
 {
     const void *lent;
+    ssize_t moved;
     int in, out;
     if (d->held.len > 0)
         return pump_held(d);
+    if (d->through_pipe && pump_through_pipe(r, d, &moved))
+        return moved;
     if (can_splice(d, &in, &out)) {
         ssize_t n = pump_spliced(d, in, out);
         if (n != -EINVAL)
@@ -142,8 +194,7 @@ static ssize_t pump_once(struct relay *r, struct direction *d)
     return n != 0 ? n : -EAGAIN;
 }
 
-/* 0, or the failure that ends the relay. */
-static int pump(struct relay *r, struct direction *d)
+static int pump_all(struct relay *r, struct direction *d)
 {
     size_t moved = 0;
     d->blocked = false;
@@ -165,6 +216,14 @@ static int pump(struct relay *r, struct direction *d)
     }
     d->ended = d->from_end && !stream_unsent(d->to);
     return 0;
+}
+
+/* 0, or the failure that ends the relay. */
+static int pump(struct relay *r, struct direction *d)
+{
+    int result = pump_all(r, d);
+    give_pipe_back(r, d);
+    return result;
 }
 
 static unsigned wants(const struct direction *in, const struct direction *out)
@@ -199,6 +258,8 @@ static void end_streams(struct relay *r)
     r->ba.from = stream_free(r->ba.from);
     buf_deinit(&r->ab.held);
     buf_deinit(&r->ba.held);
+    r->ab.pipe = splice_pipe_give(r->loop, r->ab.pipe);
+    r->ba.pipe = splice_pipe_give(r->loop, r->ba.pipe);
     defer_schedule(r->loop, &r->reap);
 }
 
@@ -245,6 +306,7 @@ struct relay *relay_new(struct stream *a, struct stream *b, const struct relay_o
     r->last_active = loop_now(r->loop);
     r->ab = (struct direction){.from = a, .to = b};
     r->ba = (struct direction){.from = b, .to = a};
+    r->ab.through_pipe = r->ba.through_pipe = options->splice && splice_possible(a, b);
     buf_init(&r->ab.held, LOOP_SCRATCH_LEN);
     buf_init(&r->ba.held, LOOP_SCRATCH_LEN);
     timer_init(&r->idle, r->loop, idle_fired, r);

@@ -1,6 +1,10 @@
 #include "io/relay.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "io/pipe_stream.h"
 #include "io/test_help.h"
@@ -290,6 +294,133 @@ static void freeing_a_relay_ends_both_streams_without_a_word(void **state)
     scene_close(&s);
 }
 
+/* ---- bytes that stay in the kernel ---- */
+
+/* Two connected TCP sockets, whose buffers hold megabytes. */
+static void tcp_streams(struct loop *loop, struct stream *ret[2])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd[2];
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd[0], (struct sockaddr *)&at, sizeof(at)), 0);
+    fd[1] = accept(listener, NULL, NULL);
+    close(listener);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fcntl(fd[i], F_SETFL, O_NONBLOCK), 0);
+        ret[i] = fd_stream_new(loop, fd[i]);
+    }
+}
+
+static void splice_scene_open(struct scene *s, bool tcp)
+{
+    struct stream *left[2], *right[2];
+    const struct relay_options options = {.splice = true, .done = relay_done, .ud = s};
+    s->loop = loop_new();
+    (tcp ? tcp_streams : socket_streams)(s->loop, left);
+    (tcp ? tcp_streams : socket_streams)(s->loop, right);
+    s->a.s = left[0];
+    s->b.s = right[1];
+    s->relay = relay_new(left[1], right[0], &options);
+}
+
+static void spliced_bytes_arrive_in_order_and_are_counted(void **state)
+{
+    for (int tcp = 0; tcp < 2; tcp++) {
+        struct scene s = {.a.to_send = 30000001, .b.to_send = 12345678};
+        splice_scene_open(&s, tcp);
+        talker_start(&s.a);
+        talker_start(&s.b);
+        TURN_UNTIL(s.loop, talker_done(&s.a) && talker_done(&s.b) && s.done);
+        assert_int_equal(s.result, 0);
+        assert_int_equal(s.a.received, 12345678);
+        assert_int_equal(s.b.received, 30000001);
+        assert_int_equal(s.a_to_b, 30000001);
+        assert_int_equal(s.b_to_a, 12345678);
+        scene_close(&s);
+    }
+}
+
+/* Both ends of a spliced relay, each on a thread of its own: bursts, each waited for. */
+struct bursts {
+    int out, in;
+    atomic_ullong received;
+    unsigned long long total;
+};
+
+enum { BURSTS = 20 };
+
+static void *burst_sender(void *ud)
+{
+    struct bursts *b = ud;
+    static unsigned char data[1 << 20];
+    for (unsigned i = 0; i < BURSTS; i++) {
+        size_t left = 5000000 + i * 77777;
+        b->total += left;
+        while (left > 0) {
+            ssize_t n = send(b->out, data, left < sizeof(data) ? left : sizeof(data), MSG_NOSIGNAL);
+            if (n <= 0)
+                return NULL;
+            left -= (size_t)n;
+        }
+        while (atomic_load(&b->received) < b->total)
+            sched_yield();
+    }
+    shutdown(b->out, SHUT_WR);
+    return NULL;
+}
+
+/* Slower than the sender, so that the relay is blocked again and again. */
+static void *burst_reader(void *ud)
+{
+    struct bursts *b = ud;
+    static unsigned char data[16384];
+    ssize_t n;
+    while ((n = recv(b->in, data, sizeof(data), 0)) > 0)
+        atomic_fetch_add(&b->received, (unsigned long long)n);
+    shutdown(b->in, SHUT_WR);
+    return NULL;
+}
+
+/* Whatever is in the pipe when a turn is over has to come out, though no more comes in. */
+static void a_burst_comes_out_of_a_spliced_relay_as_a_whole(void **state)
+{
+    struct scene s = {0};
+    pthread_t sender, reader;
+    splice_scene_open(&s, true);
+    struct bursts b = {.out = stream_fd(s.a.s), .in = stream_fd(s.b.s)};
+    assert_int_equal(fcntl(b.out, F_SETFL, 0), 0);
+    assert_int_equal(fcntl(b.in, F_SETFL, 0), 0);
+    assert_int_equal(pthread_create(&sender, NULL, burst_sender, &b), 0);
+    assert_int_equal(pthread_create(&reader, NULL, burst_reader, &b), 0);
+    TURN_UNTIL(s.loop, s.done);
+    pthread_join(sender, NULL);
+    pthread_join(reader, NULL);
+    assert_int_equal(s.result, 0);
+    assert_int_equal(atomic_load(&b.received), b.total);
+    scene_close(&s);
+}
+
+static void a_spliced_relay_may_be_freed_with_bytes_under_way(void **state)
+{
+    struct scene s = {.a.to_send = 64 << 20, .b.stalled = true};
+    splice_scene_open(&s, true);
+    talker_start(&s.a);
+    talker_start(&s.b);
+    uint64_t sent;
+    do {
+        sent = s.a.sent;
+        for (int i = 0; i < 20; i++)
+            loop_turn(s.loop, false);
+    } while (s.a.sent != sent);
+    s.relay = relay_free(s.relay);
+    TURN_UNTIL(s.loop, s.a.failure);
+    scene_close(&s);
+}
+
 TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
           cmocka_unit_test(the_end_of_one_direction_lets_the_other_go_on),
           cmocka_unit_test(the_end_of_b_ends_all_where_that_is_asked_for),
@@ -300,4 +431,7 @@ TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
           cmocka_unit_test(a_failure_ends_both_sides), cmocka_unit_test(an_idle_relay_ends),
           cmocka_unit_test(a_half_closed_relay_has_a_limit_of_its_own),
           cmocka_unit_test(traffic_keeps_a_relay_from_being_idle),
-          cmocka_unit_test(freeing_a_relay_ends_both_streams_without_a_word));
+          cmocka_unit_test(freeing_a_relay_ends_both_streams_without_a_word),
+          cmocka_unit_test(spliced_bytes_arrive_in_order_and_are_counted),
+          cmocka_unit_test(a_burst_comes_out_of_a_spliced_relay_as_a_whole),
+          cmocka_unit_test(a_spliced_relay_may_be_freed_with_bytes_under_way));

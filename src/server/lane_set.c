@@ -128,7 +128,7 @@ static void on_copied(struct relay *r, int result, void *ud)
 static void start_copying(struct lane *l)
 {
     struct relay_options options = {
-        .half_closed_limit = half_closed_limit, .done = on_copied, .ud = l};
+        .half_closed_limit = half_closed_limit, .splice = true, .done = on_copied, .ud = l};
 
     timer_cancel(&l->timer);
     l->state = STATE_COPY;
