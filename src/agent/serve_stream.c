@@ -94,8 +94,10 @@ static void refuse(struct stream_channel *c, enum dial_result result, const char
 
 static void start_relay(struct stream_channel *c, struct stream *target)
 {
-    const struct relay_options options = {
-        .half_closed_limit = half_closed_limit, .done = relay_done, .ud = c};
+    const struct relay_options options = {.half_closed_limit = half_closed_limit,
+                                          .failure_resets = true,
+                                          .done = relay_done,
+                                          .ud = c};
     served_opened(&c->served);
     c->relay = relay_new(lane_stream_wrap(channel_accept(steal(&c->rq))), target, &options);
 }

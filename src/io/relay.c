@@ -13,9 +13,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "io/fd_stream.h"
 #include "io/loop.h"
 #include "io/splice.h"
 #include "io/stream.h"
@@ -263,8 +265,19 @@ static void end_streams(struct relay *r)
     defer_schedule(r->loop, &r->reap);
 }
 
+static void end_with_reset(const struct stream *s)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    if (!s->next && stream_fd(s) >= 0)
+        setsockopt(stream_fd(s), SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 static void finish(struct relay *r, int result)
 {
+    if (result < 0 && r->options.failure_resets) {
+        end_with_reset(r->ab.from);
+        end_with_reset(r->ba.from);
+    }
     end_streams(r);
     r->options.done(r, result, r->options.ud);
 }

@@ -21,7 +21,8 @@ struct relay_options {
     usec_t half_closed_limit; /* the same once one direction has ended; 0: never */
     bool b_ends_all;          /* the end of `b` ends the relay in order: nobody reads what `a` says
                                  then, as in protocols without half-close */
-    bool splice; /* bytes between bare sockets stay in the kernel: for bulk */
+    bool failure_resets; /* a failure ends bare sockets with a reset, so that it looks like one */
+    bool splice;         /* bytes between bare sockets stay in the kernel: for bulk */
     relay_done_fn *done;
     void *ud;
 };

@@ -78,6 +78,25 @@ static void scene_close(struct scene *s)
     loop_free(s->loop);
 }
 
+/* Two connected TCP sockets, whose buffers hold megabytes. */
+static void tcp_streams(struct loop *loop, struct stream *ret[2])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd[2];
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd[0], (struct sockaddr *)&at, sizeof(at)), 0);
+    fd[1] = accept(listener, NULL, NULL);
+    close(listener);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fcntl(fd[i], F_SETFL, O_NONBLOCK), 0);
+        ret[i] = fd_stream_new(loop, fd[i]);
+    }
+}
+
 static void both_directions_are_copied_to_their_ends(void **state)
 {
     for (int kind = 0; kind < N_KINDS; kind++) {
@@ -233,6 +252,29 @@ static void a_failure_ends_both_sides(void **state)
     scene_close(&s);
 }
 
+static void a_failure_can_look_like_one_on_the_other_side(void **state)
+{
+    for (int resets = 0; resets < 2; resets++) {
+        struct scene s = {.loop = loop_new(), .b.shut = true};
+        struct stream *left[2], *right[2];
+        const struct relay_options options = {
+            .failure_resets = resets, .done = relay_done, .ud = &s};
+        struct linger hard = {.l_onoff = 1};
+        tcp_streams(s.loop, left);
+        tcp_streams(s.loop, right);
+        s.a.s = left[0];
+        s.b.s = right[1];
+        s.relay = relay_new(left[1], right[0], &options);
+        talker_start(&s.b);
+        setsockopt(stream_fd(s.a.s), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        s.a.s = stream_free(s.a.s);
+        TURN_UNTIL(s.loop, s.done && (s.b.ended || s.b.failure));
+        assert_int_equal(s.result, -ECONNRESET);
+        assert_int_equal(s.b.failure, resets ? -ECONNRESET : 0);
+        scene_close(&s);
+    }
+}
+
 static void an_idle_relay_ends(void **state)
 {
     struct scene s = {.a.to_send = 100, .a.shut = true};
@@ -295,25 +337,6 @@ static void freeing_a_relay_ends_both_streams_without_a_word(void **state)
 }
 
 /* ---- bytes that stay in the kernel ---- */
-
-/* Two connected TCP sockets, whose buffers hold megabytes. */
-static void tcp_streams(struct loop *loop, struct stream *ret[2])
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(at);
-    int listener = socket(AF_INET, SOCK_STREAM, 0), fd[2];
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
-    fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd[0], (struct sockaddr *)&at, sizeof(at)), 0);
-    fd[1] = accept(listener, NULL, NULL);
-    close(listener);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(fcntl(fd[i], F_SETFL, O_NONBLOCK), 0);
-        ret[i] = fd_stream_new(loop, fd[i]);
-    }
-}
 
 static void splice_scene_open(struct scene *s, bool tcp)
 {
@@ -428,7 +451,9 @@ TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
           cmocka_unit_test(a_slow_reader_stops_the_sender_through_the_kernel),
           cmocka_unit_test(what_a_slow_reader_leaves_is_held_within_a_bound),
           cmocka_unit_test(waiting_for_a_slow_reader_costs_no_turns),
-          cmocka_unit_test(a_failure_ends_both_sides), cmocka_unit_test(an_idle_relay_ends),
+          cmocka_unit_test(a_failure_ends_both_sides),
+          cmocka_unit_test(a_failure_can_look_like_one_on_the_other_side),
+          cmocka_unit_test(an_idle_relay_ends),
           cmocka_unit_test(a_half_closed_relay_has_a_limit_of_its_own),
           cmocka_unit_test(traffic_keeps_a_relay_from_being_idle),
           cmocka_unit_test(freeing_a_relay_ends_both_streams_without_a_word),
