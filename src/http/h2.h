@@ -152,6 +152,13 @@ void h2_hide_end(struct stream *channel);
 void h2_fail_channel(struct stream *channel, int error);
 
 /*
+ * Resets a channel with CONNECT_ERROR: what it stands for was cut (RFC 9113 section 7). Whether the
+ * peer has said so.
+ */
+void h2_cut_channel(struct stream *channel);
+bool h2_channel_was_cut(const struct stream *channel);
+
+/*
  * The session of a channel; NULL once that is over. For streams made by h2_request() or handed to
  * h2_requested_fn only.
  */

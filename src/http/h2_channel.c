@@ -171,6 +171,7 @@ void h2_channel_closed(struct h2_channel *ch, uint32_t error_code)
     if (ch->closed)
         return;
     ch->closed = true;
+    ch->was_cut = error_code == NGHTTP2_CONNECT_ERROR && !ch->reset;
     ch->packed = 0;
     ch->session->n_channels--;
     h2_flow_closed(ch->session, ch);
@@ -494,6 +495,16 @@ void h2_fail_channel(struct stream *channel, int error)
     ch->error = error;
     h2_channel_reset(ch, NGHTTP2_CANCEL);
     h2_channel_failed(ch, error);
+}
+
+void h2_cut_channel(struct stream *channel)
+{
+    h2_channel_reset(channel_of(channel), NGHTTP2_CONNECT_ERROR);
+}
+
+bool h2_channel_was_cut(const struct stream *channel)
+{
+    return ((const struct h2_channel *)channel)->was_cut;
 }
 
 struct h2 *h2_of_channel(const struct stream *channel)

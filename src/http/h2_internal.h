@@ -34,6 +34,7 @@ struct h2_channel {
     bool remote_ended; /* END_STREAM received */
     bool end_hidden;   /* h2_hide_end() */
     bool when_sent;    /* h2_report_when_sent() */
+    bool was_cut;      /* reset by the peer with CONNECT_ERROR */
     bool shut;         /* stream_shutdown() */
     bool end_sent;     /* END_STREAM is in the output */
     bool closed;       /* nghttp2 has closed the stream, or it never had one */

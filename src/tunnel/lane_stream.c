@@ -7,10 +7,11 @@
  * `receives_on_lane` once the channel has been read up to `continues_at`.
  *
  * The channel is never ended in order by a side that has moved, so END_STREAM on it is always a
- * real end. When the stream is freed the channel below is reset, which the other side takes for an
- * end of the lane's no more than it already knows from the lane: it has moved, and looks at the
- * lane only. A reset that comes before this side knows whether the other has moved waits for the
- * answer on the lane.
+ * real end. When the stream is freed the channel below is reset. When all was done, that is an
+ * ordinary reset (CANCEL), which may overtake what is on the lane: a side that has moved does not
+ * heed it, and one that does not know yet whether the other has moved waits for the answer on the
+ * lane. When the lane broke it is CONNECT_ERROR, which ends both sides at once, though the other
+ * one's connection may look alive.
  */
 #include "tunnel/lane_stream.h"
 
@@ -43,7 +44,8 @@ struct lane_stream {
     bool knows;            /* `continues_at` */
     bool held;             /* the channel failed, and the lane has not said yet what that means */
     bool shut;             /* by the owner */
-    bool shut_on_channel;  /* before it moved */
+    bool lane_ended;       /* by the other side */
+    bool channel_ended;    /* likewise */
     uint64_t continues_at; /* of what the other side sends */
     unsigned char number[NUMBER_LEN]; /* its text, as it comes */
     size_t number_len;
@@ -115,6 +117,7 @@ static void fail(struct lane_stream *l, int error)
         return;
     l->error = error;
     l->lane = stream_free(l->lane);
+    h2_cut_channel(l->channel);
     h2_fail_channel(l->channel, error);
     apply_wants(l);
 }
@@ -137,7 +140,6 @@ static int move_sending(struct lane_stream *l)
     int r = say_number(l, l->shut ? NOTHING_FOLLOWS : l->sent);
     if (r < 0)
         return r;
-    l->shut_on_channel = l->shut;
     if (l->leaves_tls)
         tls_leave_sending(l->lane);
     if (l->shut) {
@@ -242,11 +244,11 @@ static void channel_ready(struct stream *channel, unsigned events, void *ud)
     tell(l, report);
 }
 
-/* A lane ends with the session of its channel. */
+/* A lane ends with the session of its channel, or when the other side says that it broke. */
 static void channel_failed(struct stream *channel, int error, void *ud)
 {
     struct lane_stream *l = ud;
-    if (!h2_of_channel(channel) && l->lane)
+    if (l->lane && (!h2_of_channel(channel) || h2_channel_was_cut(channel)))
         lose_lane(l, error);
 }
 
@@ -287,6 +289,7 @@ static size_t channel_share(const struct lane_stream *l, size_t len)
 /* What the channel said in place of bytes. */
 static ssize_t channel_says(struct lane_stream *l, ssize_t n)
 {
+    l->channel_ended |= n == 0;
     if (n == 0 && l->knows && l->continues_at != NOTHING_FOLLOWS) {
         fail(l, -EPROTO);
         return l->error;
@@ -301,6 +304,7 @@ static ssize_t channel_says(struct lane_stream *l, ssize_t n)
 
 static ssize_t lane_says(struct lane_stream *l, ssize_t n)
 {
+    l->lane_ended |= n == 0;
     if (n < 0 && n != -EAGAIN)
         fail(l, (int)n);
     return n;
@@ -353,8 +357,10 @@ static ssize_t lane_send(struct stream *s, const struct iovec *iov, int n_iov)
         return l->error;
     if (l->shut)
         return -EPIPE;
-    if (l->sends_on_lane)
-        return lane_says(l, stream_send(l->lane, iov, n_iov));
+    if (l->sends_on_lane) {
+        ssize_t taken = stream_send(l->lane, iov, n_iov);
+        return taken < 0 ? lane_says(l, taken) : taken;
+    }
     ssize_t n = stream_send(l->channel, iov, n_iov);
     if (n > 0) {
         l->sent += (uint64_t)n;
@@ -387,6 +393,12 @@ static void lane_want(struct stream *s, unsigned events)
     apply_wants(of(s));
 }
 
+/* Both directions have ended in order, wherever they were. */
+static bool all_done(const struct lane_stream *l)
+{
+    return l->shut && (l->receives_on_lane ? l->lane_ended : l->channel_ended);
+}
+
 static void lane_free(struct stream *s)
 {
     struct lane_stream *l = of(s);
@@ -394,6 +406,8 @@ static void lane_free(struct stream *s)
         l->watch.freed(s, l->watch.ud);
     defer_cancel(&l->kick);
     list_remove(&l->link);
+    if (has_moved(l) && !all_done(l))
+        h2_cut_channel(l->channel);
     l->lane = stream_free(l->lane);
     l->channel = stream_free(l->channel);
     stream_reap(s, NULL);

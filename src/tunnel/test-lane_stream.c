@@ -303,6 +303,35 @@ static void a_lane_that_dies_afterwards_resets_the_channel(void **state)
     }
 }
 
+static void say_number(struct stream *lane, uint64_t number)
+{
+    unsigned char text[8];
+    for (int i = 0; i < 8; i++)
+        text[i] = (unsigned char)(number >> (56 - 8 * i));
+    assert_int_equal(stream_send_bytes(lane, text, sizeof(text)), sizeof(text));
+}
+
+/* One end knows that the lane broke; the other's connection is silent and looks alive. */
+static void a_lane_that_broke_on_one_side_ends_on_both(void **state)
+{
+    struct lane_scene sc;
+    struct stream *near[2], *far[2];
+    scene_open(&sc, 0, 64 * MEBIBYTE);
+    lane_open(&sc, near);
+    lane_open(&sc, far);
+    lane_stream_attach(sc.near.talker.s, near[0], false);
+    lane_stream_attach(sc.far.talker.s, far[1], true);
+    say_number(near[1], UINT64_MAX); /* as if the agent's had come through */
+    TURN_UNTIL(sc.tunnel.loop, sc.near.n_moved);
+    stream_free(far[0]);
+    TURN_UNTIL(sc.tunnel.loop, sc.far.talker.failure);
+    side_stop(&sc.far);
+    TURN_UNTIL(sc.tunnel.loop, sc.near.talker.failure);
+    assert_false(sc.near.talker.ended);
+    stream_free(near[1]);
+    scene_close(&sc);
+}
+
 /* The agent has moved and its lane is cut before the CLI heard of it: nobody may take that for an
  * end. */
 static void a_lane_cut_between_the_two_moves_resets_the_channel(void **state)
@@ -347,14 +376,6 @@ static void a_lane_ends_with_the_session(void **state)
     sc.tunnel.server = tunnel_session_free(sc.tunnel.server);
     TURN_UNTIL(sc.tunnel.loop, sc.near.talker.failure && sc.far.talker.failure);
     scene_close(&sc);
-}
-
-static void say_number(struct stream *lane, uint64_t number)
-{
-    unsigned char text[8];
-    for (int i = 0; i < 8; i++)
-        text[i] = (unsigned char)(number >> (56 - 8 * i));
-    assert_int_equal(stream_send_bytes(lane, text, sizeof(text)), sizeof(text));
 }
 
 static void a_number_below_what_has_come_is_a_breach(void **state)
@@ -428,6 +449,7 @@ TEST_MAIN(cmocka_unit_test(no_byte_is_lost_doubled_or_reordered_wherever_it_move
           cmocka_unit_test(a_lane_that_dies_before_anything_moved_changes_nothing),
           cmocka_unit_test(a_lane_that_nobody_answers_can_be_given_up),
           cmocka_unit_test(a_lane_that_dies_afterwards_resets_the_channel),
+          cmocka_unit_test(a_lane_that_broke_on_one_side_ends_on_both),
           cmocka_unit_test(a_lane_cut_between_the_two_moves_resets_the_channel),
           cmocka_unit_test(a_reset_before_the_move_is_a_reset),
           cmocka_unit_test(a_lane_ends_with_the_session),
