@@ -29,7 +29,7 @@ enum { BYTES_PER_TURN = 1024 * 1024 };
 struct direction {
     struct stream *from;
     struct stream *to;
-    struct buf held; /* read, but not taken by `to` */
+    struct buf held;          /* read, but not taken by `to` */
     struct splice_pipe *pipe; /* instead of `held`; NULL while nothing moves */
     bool through_pipe;
     uint64_t bytes;

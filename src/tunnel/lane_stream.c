@@ -406,7 +406,8 @@ static void lane_free(struct stream *s)
         l->watch.freed(s, l->watch.ud);
     defer_cancel(&l->kick);
     list_remove(&l->link);
-    if (has_moved(l) && !all_done(l))
+    /* Without TLS the ends pass by unseen (lane_bare_fd), and a cut tells itself. */
+    if (has_moved(l) && !all_done(l) && !l->leaves_tls)
         h2_cut_channel(l->channel);
     l->lane = stream_free(l->lane);
     l->channel = stream_free(l->channel);
