@@ -73,6 +73,24 @@ static void a_log_in_and_a_command_are_told(void **state)
           "session_ended\n");
 }
 
+static void a_key_exchange_on_the_way_is_without_interest(void **state)
+{
+    check("Accepted publickey for root from UNKNOWN port 65535 ssh2: ED25519 SHA256:jT7wyKg7UeTD\n"
+          "debug1: SSH2_MSG_KEXINIT sent\n"
+          "debug1: SSH2_MSG_KEXINIT received\n"
+          "debug1: kex: algorithm: curve25519-sha256\n"
+          "debug1: expecting SSH2_MSG_KEX_ECDH_INIT\n"
+          "debug1: enqueue packet: 93\n"
+          "debug1: ssh_set_newkeys: rekeying out, input 9034268 bytes 84 blocks, "
+          "output 9034784 bytes 69045 blocks\n"
+          "debug1: rekey out after 4294967296 blocks\n"
+          "debug1: SSH2_MSG_NEWKEYS sent\n"
+          "debug1: dequeue packet: 93\n"
+          "debug1: ssh_set_newkeys: rekeying in, input 9034288 bytes 85 blocks, "
+          "output 9034784 bytes 0 blocks\n",
+          AS_IT_IS, "logged_in\n");
+}
+
 static void a_session_that_runs_ends_with_the_log(void **state)
 {
     check("Starting session: shell on pts/0 for root from UNKNOWN port 65535 id 3\n", TO_THE_END,
@@ -302,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_in_and_a_command_are_told),
+        cmocka_unit_test(a_key_exchange_on_the_way_is_without_interest),
         cmocka_unit_test(a_session_that_runs_ends_with_the_log),
         cmocka_unit_test(a_listener_is_told_once_for_each_address),
         cmocka_unit_test(port_0_is_told_as_allocated),
