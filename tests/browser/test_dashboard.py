@@ -174,7 +174,7 @@ def test_what_is_not_there_says_so(deployment, board):
     assert here.text("h1") == "Workspaces"
     assert here.page.evaluate("document.activeElement.tagName") == "H1"
     here.page.go_back()
-    here.wait("text=There is nothing here")
+    here.wait("text=This page does not exist")
 
 
 def test_a_session_that_ended_elsewhere_is_told(deployment, board):

@@ -72,8 +72,8 @@ def path_of(workspace):
 
 @BOTH_SIZES
 @BOTH_SCHEMES
-def test_the_page_is_accessible_and_fits(place, board, tcp_server, size, scheme):
-    port = tcp_server().port
+def test_the_page_is_accessible_and_fits(place, board, app, size, scheme):
+    port = app().port
     here = board(place.owner, colorScheme=scheme, **size).log_in(path_of(place))
     here.wait(row(port))
     assert here.accessible() == []
@@ -191,6 +191,14 @@ def test_a_port_opens_in_a_new_tab_and_its_protocol_can_be_changed(place, board,
     tab = here.tab()
     tab.page.goto(url)
     tab.wait("pre")
+
+
+def test_what_speaks_no_http_is_forwarded_and_not_opened(place, board, tcp_server):
+    port = tcp_server(lambda connection: connection.sendall(b"220 ready\r\n")).port
+    here = board(place.owner).log_in(path_of(place))
+    here.wait(row(port) + " >> text=not HTTP")
+    assert not here.page.is_visible(f"{row(port)} a")
+    assert here.page.is_visible(f"[aria-label='Copy the command that forwards port {port}']")
 
 
 def test_apps_have_their_names_icons_and_levels(place, board):
