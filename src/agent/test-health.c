@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "agent/test_network.h"
 #include "base/cleanup.h"
 #include "http/exchange.h"
 #include "http/server_conn.h"
@@ -195,6 +196,7 @@ static void the_same_apps_again_keep_their_state(void **state)
 
 int main(void)
 {
+    leave_the_network();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_app_is_unhealthy_after_so_many_failures_in_a_row),
         cmocka_unit_test(any_status_below_500_is_success),

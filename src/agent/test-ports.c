@@ -1,14 +1,11 @@
 #include "agent/ports.h"
 
 #include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -16,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/listening.h"
+#include "agent/test_network.h"
 #include "base/cleanup.h"
 #include "io/addr.h"
 #include "io/loop.h"
@@ -272,17 +270,6 @@ static void a_wildcard_address_wins(void **state)
     assert_string_equal(find(&s, all.port).address, "::");
     service_stop(&all);
     close_scene(&s);
-}
-
-/* Agents that run on this machine connect to new ports, too: here they see none of ours. */
-static void leave_the_network(void)
-{
-    struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    if (unshare(CLONE_NEWNET) < 0)
-        return;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ioctl(fd, SIOCSIFFLAGS, &loopback);
-    close(fd);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "agent/test_network.h"
 #include "base/cleanup.h"
 #include "io/addr.h"
 #include "io/listener.h"
@@ -199,6 +200,7 @@ static void a_probe_can_be_given_up(void **state)
 
 int main(void)
 {
+    leave_the_network();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_mean_what_they_are),
         cmocka_unit_test(who_speaks_first_is_no_web_server),

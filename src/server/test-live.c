@@ -178,6 +178,8 @@ struct fake_agent {
     unsigned n_withdrawn, n_granted;
     bool refuse;
     bool silent;
+    struct stream *news; /* GET /events */
+    int watched;         /* what PUT /watched said last; -1: nothing */
 };
 
 static void on_peer_ready(struct stream *peer, unsigned events, void *ud)
@@ -214,7 +216,13 @@ static void on_requested(struct tunnel_session *session, struct channel_request 
         channel_answer(rq, 200, "{\"ports\":[]}");
     } else if (str_eq(i->path, "/peers")) {
         channel_answer(rq, a->refuse ? 403 : 200, "{}");
-    } else if (str_eq(i->path, "/apps") || str_eq(i->path, "/watched")) {
+    } else if (str_eq(i->path, "/events")) {
+        stream_free(a->news);
+        a->news = channel_accept_body(rq, "application/jsonl");
+    } else if (str_eq(i->path, "/watched")) {
+        a->watched = strstr(i->body, "true") != NULL;
+        channel_answer(rq, 204, NULL);
+    } else if (str_eq(i->path, "/apps")) {
         channel_answer(rq, 204, NULL);
     } else if (str_eq(i->method, "PUT")) {
         a->n_granted++;
@@ -264,7 +272,7 @@ static void agent_make(struct scene *s, struct fake_agent *a, unsigned number)
     char body[64];
     json_t *agent;
 
-    *a = (struct fake_agent){.s = s};
+    *a = (struct fake_agent){.s = s, .watched = -1};
     snprintf(a->name, sizeof(a->name), "ws%u", number);
     snprintf(body, sizeof(body), "{\"name\":\"%s\"}", a->name);
     assert_int_equal(ask(s, "POST", "/api/v1/workspaces", body), 201);
@@ -286,6 +294,7 @@ static void agent_stop(struct fake_agent *a)
     for (size_t i = 0; i < a->n_peers; i++)
         a->peers[i] = stream_free(a->peers[i]);
     a->n_peers = 0;
+    a->news = stream_free(a->news);
     a->carrier = ws_carrier_free(a->carrier);
 }
 
@@ -484,6 +493,122 @@ static void ports_are_asked_for_across_workers(void **state)
     assert_string_equal(got(s, "status", NULL), "away");
 }
 
+/* ---- live updates ---- */
+
+enum { LOOKERS = 6 }; /* on both workers, most likely */
+
+/* A stream of events that somebody reads. */
+struct looker {
+    struct client_request *rq;
+    struct buf text;
+    bool over;
+};
+
+static void on_piece(struct span piece, void *ud)
+{
+    struct looker *l = ud;
+    assert_int_equal(buf_append(&l->text, piece.p, piece.len), 0);
+}
+
+static void on_over(int result, const struct client_result *answer, const struct err *err, void *ud)
+{
+    ((struct looker *)ud)->over = true;
+}
+
+static void look(struct scene *s, struct looker *l, const char *workspace)
+{
+    struct arena arena;
+    struct headers fields;
+    struct err err = ERR_INIT;
+    char url[256];
+
+    *l = (struct looker){.text = BUF_INIT(1 << 20)};
+    arena_init(&arena, 65536);
+    headers_init(&fields, &arena, 0, 0);
+    headers_addf(&fields, "Authorization", "Bearer %s", s->token);
+    snprintf(url, sizeof(url), "%s/api/v1/events?workspace=ada/%s", s->url, workspace);
+    assert_int_equal(client_request_start(s->loop,
+                                          &(struct client_request_options){.url = url,
+                                                                           .headers = &fields,
+                                                                           .proxy = "",
+                                                                           .piece = on_piece,
+                                                                           .done = on_over,
+                                                                           .ud = l},
+                                          &l->rq, &err),
+                     0);
+    arena_deinit(&arena);
+}
+
+static void see(struct scene *s, struct looker *l, const char *text)
+{
+    while (!strstr(buf_cstr(&l->text), text)) {
+        assert_false(l->over);
+        loop_turn(s->loop, true);
+    }
+}
+
+static void look_away(struct looker *l)
+{
+    client_request_cancel(l->rq);
+    buf_deinit(&l->text);
+}
+
+static void say(struct fake_agent *a, const char *line)
+{
+    assert_int_equal(stream_send_bytes(a->news, line, strlen(line)), strlen(line));
+}
+
+static void what_an_agent_tells_reaches_everybody_who_looks(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+    struct looker lookers[LOOKERS];
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    while (!a.news)
+        loop_turn(s->loop, true);
+    for (size_t i = 0; i < LOOKERS; i++)
+        look(s, &lookers[i], a.name);
+    for (size_t i = 0; i < LOOKERS; i++)
+        see(s, &lookers[i], "event: forwards");
+    while (a.watched != 1)
+        loop_turn(s->loop, true);
+    say(&a,
+        "{\"ports\":[{\"port\":5173,\"address\":\"::1\",\"process\":\"node\",\"pid\":1,"
+        "\"speaks\":\"http\"}],\"unknown\":1}\n{\"forwards\":{\"forwards\":[],\"more\":true}}\n");
+    for (size_t i = 0; i < LOOKERS; i++) {
+        see(s, &lookers[i], "\"port\":5173");
+        see(s, &lookers[i], "\"more\":true");
+        look_away(&lookers[i]);
+    }
+    while (a.watched != 0)
+        loop_turn(s->loop, true);
+    agent_end(&a);
+}
+
+static void an_agent_that_tells_nonsense_is_not_listened_to(void **state)
+{
+    static const char *const lines[] = {
+        "nonsense\n",      "[]\n", "{\"ports\":[{\"port\":99999}]}\n",
+        "{\"ports\":1}\n", "\n",   "{\"health\":[{}]}\n"};
+    struct scene *s = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct fake_agent a;
+        char ignored[16];
+        agent_make(s, &a, (unsigned)i);
+        agent_wait(&a);
+        while (!a.news)
+            loop_turn(s->loop, true);
+        say(&a, lines[i]);
+        while (stream_recv(a.news, ignored, sizeof(ignored)) == -EAGAIN)
+            loop_turn(s->loop, true);
+        assert_string_equal(status_of(s, &a), "connected");
+        agent_end(&a);
+    }
+}
+
 static void deleting_the_workspace_ends_its_relays_within_two_seconds(void **state)
 {
     struct scene *s = *state;
@@ -581,6 +706,7 @@ static void an_agent_that_comes_again_replaces_itself(void **state)
     expect_echo(p, "first");
     again = a;
     again.n_peers = 0;
+    again.news = NULL;
     again.token = secret_new(a.token->text, a.token->len);
     agent_start(&again);
     expect_ends_within(p, 5 * USEC_PER_SEC);
@@ -666,6 +792,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         T(bytes_flow_whichever_worker_has_the_agent),
         T(ports_are_asked_for_across_workers),
+        T(what_an_agent_tells_reaches_everybody_who_looks),
+        T(an_agent_that_tells_nonsense_is_not_listened_to),
         T(deleting_the_workspace_ends_its_relays_within_two_seconds),
         T(a_new_version_of_the_template_gives_relays_new_grants),
         T(logging_out_ends_the_relays_of_that_session),
