@@ -30,15 +30,15 @@ struct ssh_channel {
     struct ssh_service *service;
     struct ssh_record *record;
     char user[NAME_SIZE];
+    bool carried;       /* it was accepted */
     const char *result; /* how it ended, a word */
 };
 
 static void ssh_channel_free(struct served *s)
 {
     struct ssh_channel *c = container_of(s, struct ssh_channel, served);
-    bool started = c->service && !c->rq;
     ssh_service_free(c->service);
-    if (started)
+    if (c->carried)
         ssh_record_end(c->record, c->result ? c->result : "ok");
     ssh_record_free(c->record);
     channel_request_free(c->rq);
@@ -62,6 +62,7 @@ static void refuse(struct ssh_channel *c, const struct err *err)
 static void sshd_started(struct ssh_service *service, void *ud)
 {
     struct ssh_channel *c = ud;
+    c->carried = true;
     struct stream *channel = channel_accept(steal(&c->rq));
     struct stream *s = lane_stream_wrap(channel);
     if (s != channel)

@@ -260,3 +260,12 @@ def test_connections_come_back_without_a_stall(ssh, tcp_server):
             done.result()
     assert running.running
     running.stop()
+
+
+def test_a_person_has_a_bounded_number_of_connections(deployment, supervisor):
+    ssh = SshForwards(deployment.workspace(), supervisor)
+    running = [ssh.forward() for _ in range(32)]
+    refused = ssh.run("true", code=None)
+    assert refused.code != 0 and "you have 32 SSH connections" in refused.err
+    running.pop().stop()
+    until(lambda: ssh.run("true", code=None).code == 0, "there is room again")
