@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/loop_internal.h"
 #include "io/watch.h"
 
 /* sendmsg(2) refuses more vectors (IOV_MAX). */
@@ -21,6 +22,7 @@ struct fd_stream {
     int recv_error; /* what failed once stays failed: the kernel tells an error only once */
     int send_error;
     bool shut;
+    uint64_t dry_in; /* the loop's turn in which all that was there has been received; 0: none */
     struct watch *watch; /* made when first wanted */
 };
 
@@ -38,9 +40,13 @@ static ssize_t fd_recv(struct stream *s, void *data, size_t len)
     ssize_t n;
     if (f->recv_error)
         return f->recv_error;
+    if (s->loop && f->dry_in == s->loop->turn)
+        return -EAGAIN;
     do {
         n = recv(f->fd, data, len, 0);
     } while (n < 0 && errno == EINTR);
+    /* A short read has emptied the socket: to ask again in this turn is a call for nothing. */
+    f->dry_in = n > 0 && (size_t)n < len && s->loop ? s->loop->turn : 0;
     if (n >= 0)
         return n;
     if (errno == EAGAIN)
@@ -100,7 +106,9 @@ static void fd_detach(struct stream *s)
 
 static void fd_attach(struct stream *s, struct loop *loop)
 {
+    struct fd_stream *f = (struct fd_stream *)s;
     s->loop = loop;
+    f->dry_in = 0;
 }
 
 static void fd_free(struct stream *s)

@@ -68,6 +68,8 @@ struct loop *loop_new(void)
     uv_idle_init(&loop->uv, &loop->no_wait);
     pthread_mutex_init(&loop->post_lock, NULL);
     list_init(&loop->posted);
+    loop->turn = 1;
+    list_init(&loop->watches);
     list_init(&loop->deferred);
     list_init(&loop->at_end);
     timer_heap_init(loop);
@@ -89,11 +91,14 @@ static void run_deferred(struct loop *loop)
 void loop_turn(struct loop *loop, bool wait)
 {
     loop->in_turn = true;
+    loop->turn++;
+    watches_apply(loop);
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     uv_idle_stop(&loop->no_wait);
     loop->fired = false;
     run_deferred(loop);
     loop->in_turn = false;
+    loop->turn++;
     loop->now = 0;
 }
 

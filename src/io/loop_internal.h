@@ -32,9 +32,11 @@ struct loop {
     uv_prepare_t before_wait;
     uv_idle_t no_wait; /* while it is started, libuv polls without waiting */
     struct timer_heap timers;
+    struct list watches; /* watch.c: want more than they poll for */
     struct list deferred;
     struct list at_end;
-    usec_t now; /* 0: to be read again */
+    usec_t now;    /* 0: to be read again */
+    uint64_t turn; /* counts; another one between turns than in them, never 0 */
     bool in_turn;
     bool fired; /* a timer, this turn */
     atomic_bool stopping;
@@ -48,6 +50,9 @@ struct loop {
 
 struct splice_pool;
 void splice_pool_free(struct splice_pool *pool);
+
+/* Tells libuv what the watches want; before it waits. */
+void watches_apply(struct loop *loop);
 
 struct batch;
 void tls_batches_free(struct batch *b);

@@ -3,8 +3,8 @@
  * owner; uv_poll_stop() takes the descriptor out of epoll at once.
  *
  * libuv pays two system calls to change what a descriptor is polled for. Wanting less is therefore
- * put off until an event comes that nobody wants: an owner that goes back and forth between
- * waiting and not waiting costs nothing.
+ * put off until an event comes that nobody wants, and wanting more until the loop is about to wait
+ * (loop.c calls watches_apply()): an owner that goes back and forth costs nothing.
  */
 #include "io/watch.h"
 
@@ -13,9 +13,12 @@
 
 #include "base/mem.h"
 #include "io/loop.h"
+#include "io/loop_internal.h"
 
 struct watch {
     uv_poll_t handle;
+    struct list change; /* in the loop's list while more is wanted than polled for */
+    struct loop *loop;
     watch_ready_fn *ready;
     void *ud;
     unsigned wanted;
@@ -53,8 +56,8 @@ static void poll_ready(uv_poll_t *handle, int status, int uv_events)
         w->ready(events, w->ud);
     else
         poll_for(w, w->wanted);
-    if (!w->closed && (w->wanted & ~w->polled))
-        poll_for(w, w->wanted);
+    if (!w->closed)
+        watch_want(w, w->wanted);
 }
 
 struct watch *watch_new(struct loop *loop, int fd, watch_ready_fn *ready, void *ud)
@@ -66,6 +69,8 @@ struct watch *watch_new(struct loop *loop, int fd, watch_ready_fn *ready, void *
         abort();
     }
     w->handle.data = w;
+    w->loop = loop;
+    list_init(&w->change);
     w->ready = ready;
     w->ud = ud;
     return w;
@@ -74,8 +79,18 @@ struct watch *watch_new(struct loop *loop, int fd, watch_ready_fn *ready, void *
 void watch_want(struct watch *w, unsigned events)
 {
     w->wanted = events;
-    if (events & ~w->polled)
-        poll_for(w, events);
+    if ((events & ~w->polled) && list_empty(&w->change))
+        list_append(&w->loop->watches, &w->change);
+}
+
+void watches_apply(struct loop *loop)
+{
+    struct watch *w;
+    while ((w = list_first(&loop->watches, struct watch, change))) {
+        list_remove(&w->change);
+        if (w->wanted & ~w->polled)
+            poll_for(w, w->wanted);
+    }
 }
 
 static void free_closed(uv_handle_t *handle)
@@ -89,7 +104,7 @@ struct watch *watch_close(struct watch *w)
         return NULL;
     w->closed = true;
     w->wanted = 0;
-    uv_poll_stop(&w->handle);
+    list_remove(&w->change);
     uv_close((uv_handle_t *)&w->handle, free_closed);
     return NULL;
 }
