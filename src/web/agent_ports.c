@@ -171,10 +171,10 @@ static void on_forwards(int status, const char *body, size_t len, void *ud)
 {
     struct call *c = ud;
     struct api_forwards msg = {.n_forwards = 0};
+    bool away = status == -ENOTCONN; /* then there are none */
 
-    if (status == -ENOTCONN)
-        answer_forwards(c, &msg);
-    else if (status != 200 || api_forwards_read(span_from(body, len), API_LENIENT, &msg, NULL) < 0)
+    if (!away &&
+        (status != 200 || api_forwards_read(span_from(body, len), API_LENIENT, &msg, NULL) < 0))
         call_fail(c, 502, "The agent did not tell its forwards.", NULL);
     else
         answer_forwards(c, &msg);
