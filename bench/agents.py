@@ -3,6 +3,7 @@ import http.client
 import json
 import ssl
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from deployment import Deployment
@@ -10,6 +11,7 @@ from machine import resident_kib
 
 WAIT_LIMIT_S = 120
 CREATORS = 4
+SETTLE_S = 4  # until an agent is idle
 
 
 def _create_some(job):
@@ -67,6 +69,7 @@ def measure(machine, options):
     deployment = Deployment(machine, "agents",
                             options=("--max-connections-per-address", "16384"))
     deployment.start_agent()
+    time.sleep(SETTLE_S)
     agent_mib = resident_kib(deployment.agent) / 1024
     machine.stop(deployment.agent)
     print(f"agents: creating {counts[-1]} workspaces", file=sys.stderr)

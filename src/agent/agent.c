@@ -20,12 +20,15 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/signal.h"
+#include "io/timer.h"
 #include "io/tls.h"
 #include "tunnel/agent_link.h"
 #include "tunnel/direct_acceptor.h"
 #include "tunnel/lane_server.h"
 #include "tunnel/peer_acceptor.h"
 #include "tunnel/ws_carrier.h"
+
+static const usec_t trim_after = 2 * USEC_PER_SEC;
 
 struct agent_process {
     struct loop *loop;
@@ -44,6 +47,7 @@ struct agent_process {
     struct server_api *api;
     struct apps *apps;
     struct signal_watch *signals[2];
+    struct timer trim; /* some time after it has connected */
 };
 
 static void requested(struct tunnel_session *session, struct channel_request *rq, void *ud)
@@ -57,12 +61,19 @@ static void requested(struct tunnel_session *session, struct channel_request *rq
         server_api_handle(a->api, rq);
 }
 
+/* The code of the TLS handshake is not needed again for long, most likely. */
+static void trim(struct timer *t, void *ud)
+{
+    footprint_trim();
+}
+
 static void link_changed(struct agent_link *l, const struct link_status *status, void *ud)
 {
     struct agent_process *a = ud;
     switch (status->state) {
     case LINK_CONNECTED:
         log_info("connected to the server");
+        timer_start(&a->trim, trim_after);
         break;
     case LINK_WAITING:
         peers_server_away(a->peers, false);
@@ -114,6 +125,7 @@ static int open_port(struct agent_process *a, const struct agent_config *config,
 static int start(struct agent_process *a, const struct agent_config *config, struct err *err)
 {
     a->loop = loop_new();
+    timer_init(&a->trim, a->loop, trim, a);
     a->identity = tls_identity_new();
     int r = tls_context_peer(a->identity, &a->peer_tls, err);
     if (r < 0)
@@ -170,6 +182,7 @@ static void stop(struct agent_process *a)
     records_free(a->records);
     apps_free(a->apps);
     agent_link_free(a->link);
+    timer_cancel(&a->trim);
     ws_carrier_free(a->carrier);
     tls_context_unref(a->server_tls);
     tls_context_unref(a->peer_tls);
