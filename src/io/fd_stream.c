@@ -143,12 +143,9 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-struct stream *fd_stream_new(struct loop *loop, int fd)
+void fd_stream_prepare(int fd)
 {
-    struct fd_stream *f = new0(struct fd_stream);
     int on = 1;
-    stream_init(&f->s, &fd_ops, loop);
-    f->fd = fd;
     /* Fails on a Unix socket, which needs none of this. */
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0) {
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -156,7 +153,20 @@ struct stream *fd_stream_new(struct loop *loop, int fd)
         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
     }
+}
+
+struct stream *fd_stream_prepared(struct loop *loop, int fd)
+{
+    struct fd_stream *f = new0(struct fd_stream);
+    stream_init(&f->s, &fd_ops, loop);
+    f->fd = fd;
     return &f->s;
+}
+
+struct stream *fd_stream_new(struct loop *loop, int fd)
+{
+    fd_stream_prepare(fd);
+    return fd_stream_prepared(loop, fd);
 }
 
 int stream_fd(const struct stream *s)

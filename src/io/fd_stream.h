@@ -7,5 +7,11 @@
  * another loop.
  */
 struct stream *fd_stream_new(struct loop *loop, int fd);
+/*
+ * The same in two steps. On Linux what is accepted has the options of the socket that listens, so
+ * that a listener needs to set them only once.
+ */
+void fd_stream_prepare(int fd);
+struct stream *fd_stream_prepared(struct loop *loop, int fd);
 /* The descriptor at the bottom of a stack of streams, or -1. It stays the stream's. */
 int stream_fd(const struct stream *s);

@@ -111,7 +111,7 @@ static void accept_ready(unsigned events, void *ud)
         int fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             l->exhausted = false;
-            l->options.accepted(l, fd_stream_new(l->loop, fd), &peer, l->options.ud);
+            l->options.accepted(l, fd_stream_prepared(l->loop, fd), &peer, l->options.ud);
         } else if (errno == EAGAIN) {
             break;
         } else if (!is_passing(errno)) {
@@ -196,6 +196,7 @@ static int bind_and_listen(struct listener *l)
     int r = is_unix ? finish_file(l) : 0;
     if (r < 0)
         return r;
+    fd_stream_prepare(l->fd);
     if (listen(l->fd, SOMAXCONN) < 0)
         return -errno;
     return is_unix ? 0 : addr_of_socket(l->fd, &l->addr);

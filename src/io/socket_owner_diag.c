@@ -2,6 +2,9 @@
  * sock_diag(7). For TCP the kernel finds the one socket with this pair of addresses; for UDP it
  * lists all on the port, in both families, because one that is bound to a wildcard address fits
  * too.
+ *
+ * A thread keeps the socket on which it asks, and tells answers of a question that failed half-way
+ * by their number.
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -13,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "io/socket_owner_internal.h"
 
 struct request {
@@ -45,12 +47,17 @@ static void get_ip(unsigned char dst[16], const __be32 src[4], int family)
     memcpy(dst + 12, src, 4);
 }
 
+/* The socket of this thread; -1: there is none. */
+static _Thread_local int asking = -1;
+static _Thread_local uint32_t last_number;
+
 static struct request make_request(const struct socket_query *q, int family)
 {
     bool tcp = q->protocol == IPPROTO_TCP;
     struct request r = {
         .header = {.nlmsg_len = sizeof(r),
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_seq = ++last_number,
                    .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (tcp ? 0 : NLM_F_DUMP))},
         .body = {.sdiag_family = (uint8_t)family,
                  .sdiag_protocol = (uint8_t)q->protocol,
@@ -92,6 +99,8 @@ static int take_answer(const unsigned char *data, size_t len, const struct socke
 {
     const struct nlmsghdr *h = (const struct nlmsghdr *)data;
     for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+        if (h->nlmsg_seq != last_number)
+            continue;
         if (h->nlmsg_type == NLMSG_DONE)
             return 0;
         if (h->nlmsg_type == NLMSG_ERROR) {
@@ -129,16 +138,27 @@ static int ask_family(int fd, const struct socket_query *q, int family, struct s
     return r;
 }
 
-int socket_owner_by_sock_diag(const struct socket_query *q, struct socket_verdict *v)
+static int ask_families(const struct socket_query *q, struct socket_verdict *v)
 {
-    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (fd < 0)
-        return -errno;
     bool v4 = is_v4(q->peer);
     int r = 0;
     if (q->protocol == IPPROTO_TCP)
-        return ask_family(fd, q, v4 ? AF_INET : AF_INET6, v);
+        return ask_family(asking, q, v4 ? AF_INET : AF_INET6, v);
     if (v4)
-        r = ask_family(fd, q, AF_INET, v);
-    return r < 0 ? r : ask_family(fd, q, AF_INET6, v);
+        r = ask_family(asking, q, AF_INET, v);
+    return r < 0 ? r : ask_family(asking, q, AF_INET6, v);
+}
+
+int socket_owner_by_sock_diag(const struct socket_query *q, struct socket_verdict *v)
+{
+    if (asking < 0)
+        asking = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (asking < 0)
+        return -errno;
+    int r = ask_families(q, v);
+    if (r < 0) {
+        close(asking);
+        asking = -1;
+    }
+    return r;
 }
