@@ -1,9 +1,18 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { KEEP_FREE = 4 << 20, MAP_FROM = 1 << 20 };
+
+void mem_keep_buffers(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
+    mallopt(M_MMAP_THRESHOLD, MAP_FROM);
+}
 
 static void *check(void *p)
 {
