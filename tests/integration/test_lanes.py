@@ -55,9 +55,10 @@ def test_a_download_moves_to_a_lane(own_workspace, mine, tcp_server, way):
     forward.wait_event("lane")
     assert "result" not in forward.wait_event("connection_closed", received=GIB)
     until(lambda: metrics(own_workspace.deployment)["adit_lanes"] == 0, "the lane's end")
-    seen = metrics(own_workspace.deployment)
-    assert seen["adit_lanes_opened_total"] == (1 if way else 0)
-    assert (seen["adit_lane_bytes_total"] > GIB // 2) == bool(way)
+    assert metrics(own_workspace.deployment)["adit_lanes_opened_total"] == (1 if way else 0)
+    if way:  # this counter is a second old at most
+        until(lambda: metrics(own_workspace.deployment)["adit_lane_bytes_total"] > GIB // 2,
+              "the lane's bytes")
 
 
 @pytest.mark.parametrize("way", WAYS, ids=("relayed", "direct"))
