@@ -4,15 +4,14 @@ import time
 import pytest
 import requests
 
-from harness import apps
-from harness.events import Events
+from harness import adit, apps, net
+from harness.events import Events, port_in
 from harness.wait import SCALE, until
 
 
 @pytest.fixture(scope="module")
 def site(session_supervisor, tmp_path_factory):
     """A server of two workers, anna with a workspace and its agent, and bob."""
-    from harness import adit
     made = adit.Deployment(session_supervisor, tmp_path_factory.mktemp("events"),
                            ("--workers", "2")).start().set_up()
     made.anna, made.bob = made.user("anna"), made.user("bob")
@@ -141,7 +140,6 @@ def test_a_server_that_stops_ends_the_stream_in_order(make_deployment):
 
 
 def test_forwards_are_told_with_their_bytes_while_somebody_looks(site, tcp_echo, supervisor):
-    from harness import adit, net
     mine = adit.Cli(supervisor, site.anna.home, "anna")
     forward = mine.forward("dev", "--tcp", f"{net.free_port()}:{tcp_echo.port}")
     with watch(site) as events:
@@ -157,3 +155,24 @@ def test_forwards_are_told_with_their_bytes_while_somebody_looks(site, tcp_echo,
         assert [f["id"] for f in asked["forwards"]] == [f["id"] for f in told.data["forwards"]]
         forward.stop()
         events.wait("forwards", lambda data: data["forwards"] == [])
+
+
+def test_forwards_over_ssh_are_told_and_their_ports_are_not_listed(site, supervisor):
+    mine = adit.Cli(supervisor, site.anna.home, "anna")
+    port = net.free_port()
+
+    def rows(data):
+        return [each for each in data["forwards"]
+                if each["path"] == "ssh" and (each["listen"] or "").endswith(f":{port}")]
+    with watch(site) as events:
+        events.wait("forwards")
+        running = mine.start("ssh", "dev", "-N", "-R", f"{port}:127.0.0.1:9",
+                             good_codes=(0, 255, -15, 143))
+        told = events.wait("forwards", rows, timeout=20)
+        row = rows(told.data)[0]
+        assert row["user"] == "anna" and row["direction"] == "remote" and row["kind"] == "tcp"
+        assert net.listens(port)
+        listed = site.anna.run("ports", "dev", "--output", "json").json()
+        assert not port_in({"ports": listed}, port)
+        running.stop()
+        events.wait("forwards", lambda data: not rows(data))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import apps, net
+from harness import adit, apps, net
 from harness.events import Events, port_in
 from harness.wait import SCALE, until
 
@@ -72,7 +72,6 @@ def service():
 
 @pytest.fixture(scope="module")
 def site(session_supervisor, tmp_path_factory):
-    from harness import adit
     made = adit.Deployment(session_supervisor, tmp_path_factory.mktemp("ports"),
                            ("--workers", "2")).start().set_up()
     made.token = apps.token_of(made.admin, made.url)
@@ -133,7 +132,6 @@ def test_without_probes_what_a_port_speaks_is_not_known(make_deployment, service
 
 
 def test_listeners_of_people_are_not_ports_of_the_workspace(site, events, supervisor):
-    from harness import adit
     mine = adit.Cli(supervisor, site.admin.home, "admin")
     forward = mine.forward("dev", "-R", "0:127.0.0.1:9")
     port = forward.ports[0]
@@ -175,7 +173,6 @@ def test_while_the_agent_is_away_what_is_shared_is_listed(own_workspace):
 def watching(site, supervisor):
     """Starts a command with --watch of the administrator's."""
     def start(*args):
-        from harness import adit
         return adit.Cli(supervisor, site.admin.home, "admin").start(*args, "--watch")
     return start
 
