@@ -211,6 +211,7 @@ struct server_config *server_config_free(struct server_config *c)
     free(c->wildcard_access_url);
     free(c->data_dir);
     free(c->ready_file);
+    free(c->audit_file);
     text_list_deinit(&c->tls_cert);
     text_list_deinit(&c->tls_key);
     free(c->trusted_proxies.items);
