@@ -15,7 +15,7 @@
  *
  * Flow control (RFC 9113 section 5.2)
  * - A channel's window bounds the bytes held for it and is credited as its owner consumes. It
- *   starts at 64 KiB and doubles whenever a whole window is received and consumed within two
+ *   starts at 64 KiB and doubles whenever a whole window is received and consumed within four
  *   round trips, up to `window_max`, while the sum of all channels' windows fits `memory_max`.
  *   An idle channel's window falls back.
  * - The session's window grows likewise from 1 MiB. It is credited when bytes *arrive*, so that a

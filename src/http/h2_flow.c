@@ -2,8 +2,9 @@
  * Receive windows (the policy is described in h2.h).
  *
  * Channels: nghttp2 sends WINDOW_UPDATE once half a window has been consumed. An epoch lasts until
- * one whole window has been consumed; if that took no longer than two round trips, the window was
- * (about to be) the brake, and is doubled. It so ends at about twice the bandwidth-delay product.
+ * one whole window has been consumed; if that took no longer than four round trips, the window was
+ * (about to be) the brake, and is doubled: a carrier that is still young takes two or three for
+ * what the window allows. It so ends at two to four times the bandwidth-delay product.
  *
  * Session: what the peer may still send (`open`) plus what is held never exceeds memory_max. The
  * credit is computed anew from nghttp2's own counters each time, which also count DATA that it
@@ -20,7 +21,7 @@ enum { SESSION_WINDOW_MOST = 16 << 20, CREDIT_LEAST = 16 * 1024 };
 
 static bool within_round_trips(const struct h2 *s, usec_t elapsed)
 {
-    usec_t limit = 2 * (s->rtt_min ? s->rtt_min : RTT_UNKNOWN);
+    usec_t limit = 4 * (s->rtt_min ? s->rtt_min : RTT_UNKNOWN);
     return elapsed <= (limit > EPOCH_LEAST ? limit : EPOCH_LEAST);
 }
 
