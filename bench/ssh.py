@@ -125,7 +125,7 @@ def through_adit(machine, path):
 
 
 def measure(machine, options):
-    size = (64 << 20) if options.quick else (512 << 20)
+    size = (64 << 20) if options.quick else (1 << 30)
     makers = {"ssh to sshd": plain}
     makers |= {f"adit ssh, {path}": lambda m, path=path: through_adit(m, path) for path in PATHS}
     ways = {name: make(machine) for name, make in makers.items()
