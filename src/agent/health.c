@@ -102,8 +102,11 @@ static void check_now(struct timer *t, void *ud)
         .ud = c,
     };
     timer_start(t, c->interval);
-    client_request_cancel(c->request);
-    c->request = NULL;
+    if (c->request) { /* its time runs out in this turn as well */
+        client_request_cancel(c->request);
+        c->request = NULL;
+        add_result(c, false, "no answer in time");
+    }
     if (client_request_start(c->health->loop, &options, &c->request, &err) < 0)
         add_result(c, false, err.text);
 }

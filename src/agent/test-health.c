@@ -63,6 +63,7 @@ static void request(struct exchange *x, void *ud)
     s->n_asked++;
     str_copy_span(s->path, sizeof(s->path), x->path);
     if (!s->status) {
+        assert_true(s->n_held < ARRAY_LEN(s->held));
         s->held[s->n_held++] = x;
         return;
     }

@@ -259,11 +259,12 @@ static void a_request_without_a_body_and_an_answer_without_one(void **state)
 
 static void bodies_are_bounded_both_ways(void **state)
 {
-    static char big[CHANNEL_BODY_MAX + 2];
+    static char big[TUNNEL_ANSWER_MAX + 2];
     struct tunnel_scene sc = {0};
     struct calling most = {0}, over = {0};
     memset(big, 'x', sizeof(big) - 1);
     tunnel_scene_open(&sc);
+    big[CHANNEL_BODY_MAX + 1] = '\0';
     tunnel_session_call(sc.client, "POST", "/", big, call_answered, &over);
     TURN_UNTIL(sc.loop, over.n);
     assert_true(over.status < 0);
@@ -271,10 +272,10 @@ static void bodies_are_bounded_both_ways(void **state)
     tunnel_session_call(sc.client, "POST", "/", big, call_answered, &most);
     TURN_UNTIL(sc.loop, sc.n_rq == 1);
     assert_int_equal(channel_request_info(sc.rq[0])->body_len, CHANNEL_BODY_MAX);
-    big[CHANNEL_BODY_MAX] = 'x';
+    big[CHANNEL_BODY_MAX] = big[CHANNEL_BODY_MAX + 1] = 'x';
     channel_answer(sc.rq[--sc.n_rq], 200, big);
     TURN_UNTIL(sc.loop, most.n);
-    assert_int_equal(most.status, -EMSGSIZE);
+    assert_true(most.status < 0);
     tunnel_scene_close(&sc);
 }
 
