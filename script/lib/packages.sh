@@ -32,6 +32,11 @@ packages_test=(
     mandoc iproute2 procps gdb
 )
 
+# The peers of bench/run, which installs nothing itself but names these; librsvg2-bin draws its
+# chart as a PNG to look at.
+packages_bench=(haproxy stunnel4 nginx-light wrk openssl openssh-client openssh-server iproute2
+    librsvg2-bin)
+
 # What the browser tests drive, with the Node that is there for the build.
 packages_browser=(chromium)
 
