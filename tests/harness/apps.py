@@ -239,7 +239,11 @@ class Browser:
         fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
         fields = {name: value.replace("&amp;", "&") for name, value in fields.items()}
         action = re.search(r'<form method="post" action="([^"]+)"', page.text).group(1)
-        return self.request("POST", self.deployment.url + action, data={**fields, **values},
+        return self.post(action, **fields, **values)
+
+    def post(self, path, **values):
+        """Sends a form of the access host."""
+        return self.request("POST", self.deployment.url + path, data=values,
                             headers={"Origin": self.deployment.url})
 
     def log_in(self, url, person):
