@@ -112,13 +112,14 @@ static void pair_up(struct scene *sc)
 {
     static const char answer[] =
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: adit-lane\r\n\r\n";
-    struct stream *both[2];
+    struct stream *both[2] = {NULL, NULL};
     int n = 0;
     for (int i = 0; i < sc->n_ends; i++)
         if (sc->ends[i].asked && sc->ends[i].s && n < 2) {
             both[n++] = sc->ends[i].s;
             sc->ends[i].s = NULL;
         }
+    assert_int_equal(n, 2);
     for (int i = 0; i < 2; i++)
         assert_int_equal(stream_send_bytes(both[i], answer, strlen(answer)), strlen(answer));
     if (!sc->steal) {
