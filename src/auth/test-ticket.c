@@ -78,6 +78,7 @@ static struct ticket make_ticket(struct scene *s)
                        .generation = 7,
                        .port = 8888,
                        .tls = true,
+                       .everyone = true,
                        .cors = CORS_PASSTHRU,
                        .owner_id = id_new(),
                        .expires_at = s->now / USEC_PER_SEC * USEC_PER_SEC + TICKET_LIFE};
@@ -113,7 +114,8 @@ static void a_ticket_says_what_was_put_in(void **state)
     assert_string_equal(t.email, back.email);
     assert_string_equal(t.host, back.host);
     assert_string_equal(t.home, back.home);
-    assert_true(back.tls && !back.by_path && back.port == 8888 && back.cors == CORS_PASSTHRU);
+    assert_true(back.tls && back.everyone && !back.by_path && back.port == 8888 &&
+                back.cors == CORS_PASSTHRU);
     assert_true(back.expires_at == t.expires_at);
     buf_deinit(&text);
 }

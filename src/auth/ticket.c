@@ -46,7 +46,8 @@ static int add_claims(jwt_t *jwt, const struct ticket *t)
            add_id(jwt, "own", &t->owner_id) | add_text(jwt, "usr", t->user) |
            add_text(jwt, "eml", t->email) | add_text(jwt, "hst", t->host) |
            jwt_add_grant_int(jwt, "prt", t->port) | add_text(jwt, "tls", t->tls ? "1" : "") |
-           add_text(jwt, "hom", t->home) | add_text(jwt, "cor", cors_behavior_name(t->cors));
+           add_text(jwt, "pub", t->everyone ? "1" : "") | add_text(jwt, "hom", t->home) |
+           add_text(jwt, "cor", cors_behavior_name(t->cors));
 }
 
 int ticket_sign(struct key_ring *keys, const struct ticket *ticket, struct buf *dst)
