@@ -38,9 +38,13 @@ class Editor:
         self._count = 0
 
     def accept(self):
-        self._engine, _ = self._listener.accept()
-        self._engine.settimeout(20 * SCALE)
-        return self._receive()
+        """The engine's greeting. An agent that looks what this port speaks says nothing, or HEAD."""
+        while True:
+            self._engine, _ = self._listener.accept()
+            self._engine.settimeout(20 * SCALE)
+            if self._engine.recv(1, socket.MSG_PEEK).isdigit():
+                return self._receive()
+            self._engine.close()
 
     def _until_zero(self):
         data = b""
