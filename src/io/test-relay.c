@@ -343,8 +343,13 @@ static void splice_scene_open(struct scene *s, bool tcp)
     struct stream *left[2], *right[2];
     const struct relay_options options = {.splice = true, .done = relay_done, .ud = s};
     s->loop = loop_new();
-    (tcp ? tcp_streams : socket_streams)(s->loop, left);
-    (tcp ? tcp_streams : socket_streams)(s->loop, right);
+    if (tcp) {
+        tcp_streams(s->loop, left);
+        tcp_streams(s->loop, right);
+    } else {
+        socket_streams(s->loop, left);
+        socket_streams(s->loop, right);
+    }
     s->a.s = left[0];
     s->b.s = right[1];
     s->relay = relay_new(left[1], right[0], &options);

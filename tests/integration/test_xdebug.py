@@ -38,7 +38,7 @@ class Editor:
         self._count = 0
 
     def accept(self):
-        """The engine's greeting. An agent that looks what this port speaks says nothing, or HEAD."""
+        """The engine's greeting. An agent that looks what this is says nothing, or HEAD."""
         while True:
             self._engine, _ = self._listener.accept()
             self._engine.settimeout(20 * SCALE)
