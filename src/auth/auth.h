@@ -13,7 +13,7 @@ struct auth_options {
     usec_t session_life;         /* from the log-in on; default 7 days */
     unsigned attempts_user;      /* failed log-ins in a row for one name; default 10 */
     usec_t attempts_user_refill; /* default one more each 30 s */
-    unsigned attempts_ip;        /* log-ins from one address; default 30 */
+    unsigned attempts_ip;        /* failed log-ins in a row from one address; default 30 */
     usec_t attempts_ip_refill;   /* default one more each 2 s */
 };
 

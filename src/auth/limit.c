@@ -109,6 +109,15 @@ usec_t limit_take(struct limit *limit, const char *key, usec_t now)
     return wait > 0 ? wait : 0;
 }
 
+void limit_give_back(struct limit *limit, const char *key)
+{
+    pthread_mutex_lock(&limit->lock);
+    struct entry *e = map_get(limit->by_key, key);
+    if (e)
+        e->full_at -= limit->options.refill;
+    pthread_mutex_unlock(&limit->lock);
+}
+
 void limit_reset(struct limit *limit, const char *key)
 {
     pthread_mutex_lock(&limit->lock);

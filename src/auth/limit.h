@@ -24,7 +24,10 @@ struct limit *limit_free(struct limit *limit);
  * taken). `now` is monotonic.
  */
 usec_t limit_take(struct limit *limit, const char *key, usec_t now);
-/* The attempt was a success: the key starts afresh. */
+/* The attempt was a success: what it took is given back; a key without a bucket is full as it is.
+ */
+void limit_give_back(struct limit *limit, const char *key);
+/* The key starts afresh. */
 void limit_reset(struct limit *limit, const char *key);
 /* Keys held now; attempts refused since the start. */
 size_t limit_len(struct limit *limit);

@@ -37,7 +37,8 @@ struct login {
     struct password_job *job;
     struct defer at_once; /* an answer that was known from the start */
     struct login_answer early;
-    char name[NAME_SIZE]; /* empty: what was given is no name */
+    char ip[INET6_ADDRSTRLEN]; /* as its attempts are counted */
+    char name[NAME_SIZE];      /* empty: what was given is no name */
     char display_name[DISPLAY_NAME_SIZE];
     char email[EMAIL_SIZE];
     char label[TOKEN_NAME_SIZE];
@@ -128,13 +129,23 @@ static void ip_key(const char *ip, char dst[static INET6_ADDRSTRLEN])
 /* 0, or how long to wait. */
 static usec_t take_attempt(struct login *l, const char *ip)
 {
-    char key[INET6_ADDRSTRLEN];
     usec_t now = clock_monotonic();
-    ip_key(ip, key);
-    usec_t wait = limit_take(l->auth->ips, key, now);
+    ip_key(ip, l->ip);
+    usec_t wait = limit_take(l->auth->ips, l->ip, now);
     if (wait == 0 && l->name[0])
         wait = limit_take(l->auth->users, l->name, now);
     return wait;
+}
+
+/*
+ * Many people come from one address (an office, a class behind one router): who is right takes
+ * nothing from it. It is not filled up either, or one good account would allow any number of
+ * guesses at others.
+ */
+static void attempt_succeeded(struct login *l)
+{
+    limit_reset(l->auth->users, l->name);
+    limit_give_back(l->auth->ips, l->ip);
 }
 
 static void session_made(void *ud, int r, const struct token *token)
@@ -238,7 +249,7 @@ static void verified(void *ud, bool right)
         answer_result(l, LOGIN_WRONG);
         return;
     }
-    limit_reset(l->auth->users, l->name);
+    attempt_succeeded(l);
     if (l->way == WAY_LOGIN)
         make_session(l);
     else

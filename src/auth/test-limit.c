@@ -49,6 +49,25 @@ static void a_success_starts_afresh(void **state)
     limit_free(l);
 }
 
+static void what_is_given_back_can_be_taken_once(void **state)
+{
+    struct limit *l = limit_of(2, 100, 10);
+    limit_take(l, "a", 0);
+    limit_take(l, "a", 0);
+    limit_give_back(l, "a");
+    limit_give_back(l, "unknown");
+    assert_int_equal(limit_len(l), 1);
+    assert_int_equal(limit_take(l, "a", 0), 0);
+    assert_int_equal(limit_take(l, "a", 0), 100);
+    /* No more than full. */
+    for (int i = 0; i < 5; i++)
+        limit_give_back(l, "a");
+    assert_int_equal(limit_take(l, "a", 0), 0);
+    assert_int_equal(limit_take(l, "a", 0), 0);
+    assert_int_equal(limit_take(l, "a", 0), 100);
+    limit_free(l);
+}
+
 static void made_up_names_do_not_push_out_the_one_under_attack(void **state)
 {
     struct limit *l = limit_of(5, 1000000, 20);
@@ -71,6 +90,7 @@ int main(void)
         cmocka_unit_test(a_burst_passes_and_the_next_waits),
         cmocka_unit_test(a_rest_fills_the_bucket_and_no_more),
         cmocka_unit_test(a_success_starts_afresh),
+        cmocka_unit_test(what_is_given_back_can_be_taken_once),
         cmocka_unit_test(made_up_names_do_not_push_out_the_one_under_attack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

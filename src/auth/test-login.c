@@ -247,6 +247,22 @@ static void too_many_attempts_from_an_address_must_wait(void **state)
     assert_int_equal(log_in(h, "n99", "x", "2001:db8:0:2::1"), LOGIN_WRONG);
 }
 
+static void many_people_log_in_from_one_address(void **state)
+{
+    struct house *h = *state;
+    set_up(h);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(log_in(h, "anna", "correct horse", "192.0.2.1"), LOGIN_OK);
+    /* Being right gives no guesses: as many as before are wrong, and one is the set-up's. */
+    for (int i = 0; i < 19; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "n%d", i);
+        assert_int_equal(log_in(h, "anna", "correct horse", "192.0.2.1"), LOGIN_OK);
+        assert_int_equal(log_in(h, name, "x", "192.0.2.1"), LOGIN_WRONG);
+    }
+    assert_int_equal(log_in(h, "anna", "correct horse", "192.0.2.1"), LOGIN_TOO_MANY);
+}
+
 static void who_is_suspended_is_out_at_once(void **state)
 {
     struct house *h = *state;
@@ -417,6 +433,7 @@ int main(void)
         IN_HOUSE(too_many_attempts_for_a_name_must_wait),
         IN_HOUSE(a_success_forgives_the_failures_before),
         IN_HOUSE(too_many_attempts_from_an_address_must_wait),
+        IN_HOUSE(many_people_log_in_from_one_address),
         IN_HOUSE(who_is_suspended_is_out_at_once),
         IN_HOUSE(a_revoked_an_expired_and_an_unknown_token_are_refused),
         IN_HOUSE(a_password_is_changed_by_who_knows_the_old_one),

@@ -25,7 +25,7 @@ class Board:
         self.page.fill("#user", self.person.name)
         self.page.fill("#password", self.person.password)
         self.page.click("button[type=submit]")
-        self.page.wait_for_selector("h1")
+        self.page.wait_for_selector("#main h1")
         return self
 
     def go(self, path):
