@@ -53,6 +53,28 @@ static void apps_have_a_ceiling(void **state)
     assert_int_equal(t.n_apps, TEMPLATE_APPS_MAX);
 }
 
+static void a_policy_differs_in_each_of_its_fields(void **state)
+{
+    struct forward_policy policies[8];
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+        forward_policy_init(&policies[i]);
+    policies[1].local = false;
+    policies[2].remote = false;
+    policies[3].public_listen = true;
+    policies[4].unix_sockets = false;
+    policies[5].agent_forwarding = false;
+    assert_int_equal(text_list_add(&policies[6].permit_open, SPAN("a:1"), 2), 0);
+    text_list_deinit(&policies[7].permit_listen);
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+        for (size_t j = 0; j < ARRAY_LEN(policies); j++)
+            assert_int_equal(forward_policy_equal(&policies[i], &policies[j]), i == j);
+    struct forward_policy copy = forward_policy_copy(&policies[6]);
+    assert_true(forward_policy_equal(&copy, &policies[6]));
+    forward_policy_deinit(&copy);
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
+        forward_policy_deinit(&policies[i]);
+}
+
 static void a_text_list_has_a_ceiling(void **state)
 {
     _cleanup_(text_list_deinit) struct text_list list = {0};
@@ -69,6 +91,7 @@ int main(void)
         cmocka_unit_test(the_default_policy_is_loopback_only_for_listeners),
         cmocka_unit_test(a_copy_owns_its_own_strings),
         cmocka_unit_test(apps_have_a_ceiling),
+        cmocka_unit_test(a_policy_differs_in_each_of_its_fields),
         cmocka_unit_test(a_text_list_has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,8 @@ static void a_rule_that_sshd_cannot_say_is_left_out_and_the_others_stay(void **s
         {"a:1-65,b:2", "b:2", "a:1-65"},
         {"nonsense,b:2", "b:2", ""},
         {"*.corp:443,*:*", "*:*", ""},
+        {"db:*", "db:*", ""},
+        {"*:443", "*:443", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[4096];
@@ -62,6 +64,8 @@ static void a_rule_that_sshd_cannot_say_is_left_out_and_the_others_stay(void **s
         assert_string_equal(joined(&g.open.entries, text), cases[i].entries);
         assert_string_equal(joined(&g.open.left_out, text), cases[i].left_out);
         assert_string_equal(joined(&g.listen.left_out, text), cases[i].left_out);
+        assert_int_equal(g.open.any, strstr(cases[i].rules, "*:*") != NULL);
+        assert_int_equal(g.listen.any, g.open.any);
         ssh_grant_deinit(&g);
         forward_policy_deinit(&policy);
     }
@@ -146,6 +150,19 @@ static void a_notice_names_the_rules_and_the_way_out(void **state)
     buf_deinit(&text);
 }
 
+/* With the rules in one of the two lists and nothing else that could make a difference. */
+static struct ssh_grant grant_of_list(bool listen, const char *rules)
+{
+    struct forward_policy policy;
+    forward_policy_init(&policy);
+    policy.public_listen = true;
+    policy.unix_sockets = false;
+    set_rules(listen ? &policy.permit_listen : &policy.permit_open, rules);
+    struct ssh_grant g = ssh_grant_make(&policy);
+    forward_policy_deinit(&policy);
+    return g;
+}
+
 static void a_grant_covers_what_it_allows(void **state)
 {
     static const struct {
@@ -160,43 +177,73 @@ static void a_grant_covers_what_it_allows(void **state)
         {"db:5432", "db:5432,web:80", false},
         {"db:*", "db:5432", true},
         {"db:5432", "db:*", false},
+        {"db:*", "web:5432", false},
+        {"db:*", "*:*", false},
         {"*:443", "web:443", true},
         {"*:443", "web:80", false},
+        {"*:443", "*:*", false},
         {"web:80-90", "web:82-84", true},
         {"web:82-84", "web:80-90", false},
         {"localhost:*", "[::1]:80", true},
         {"localhost:80", "[::1]:80,127.0.0.1:80", true},
         {"[::1]:80", "localhost:80", false},
+        {"[::1]:80", "[::2]:80", false},
         {"", "", true},
         {"a:1", "", true},
         {"", "a:1", false},
+        {"", "*:*", false},
         {"*.corp:1", "*.corp:1", true}, /* neither allows it over SSH */
         {"a:1", "*.corp:1", true},
     };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct ssh_grant g = grant_of(cases[i].grant, "localhost:*");
-        struct ssh_grant other = grant_of(cases[i].other, "localhost:*");
-        if (ssh_grant_covers(&g, &other) != cases[i].covers)
-            fail_msg("\"%s\" over \"%s\"", cases[i].grant, cases[i].other);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        size_t n = i / 2;
+        struct ssh_grant g = grant_of_list(i % 2, cases[n].grant);
+        struct ssh_grant other = grant_of_list(i % 2, cases[n].other);
+        if (ssh_grant_covers(&g, &other) != cases[n].covers)
+            fail_msg("\"%s\" over \"%s\"", cases[n].grant, cases[n].other);
         ssh_grant_deinit(&g);
         ssh_grant_deinit(&other);
     }
 }
 
-static void a_switch_that_is_turned_off_is_missed(void **state)
+/* Lists that allow nothing, so that it is the switch alone that makes the difference. */
+static struct ssh_grant grant_of_switches(unsigned on)
 {
-    for (int i = 0; i < 5; i++) {
-        struct ssh_grant all = grant_of("*:*", "*:*"), less = grant_of("*:*", "*:*");
-        bool *switches[] = {&less.local, &less.remote, &less.public_listen, &less.unix_sockets,
-                            &less.agent_forwarding};
-        all.public_listen = true;
-        less.public_listen = true;
-        assert_true(ssh_grant_covers(&less, &all));
-        *switches[i] = false;
-        assert_false(ssh_grant_covers(&less, &all));
-        assert_true(ssh_grant_covers(&all, &less));
-        ssh_grant_deinit(&all);
-        ssh_grant_deinit(&less);
+    return (struct ssh_grant){.local = on & 1,
+                              .remote = on & 2,
+                              .public_listen = on & 4,
+                              .unix_sockets = on & 8,
+                              .agent_forwarding = on & 16};
+}
+
+static void each_switch_counts_by_itself(void **state)
+{
+    for (unsigned i = 0; i < 32 * 32; i++) {
+        unsigned now = i / 32, before = i % 32;
+        struct ssh_grant g = grant_of_switches(now), other = grant_of_switches(before);
+        if (ssh_grant_covers(&g, &other) != ((before & ~now) == 0))
+            fail_msg("switches 0x%x over 0x%x", now, before);
+    }
+}
+
+static void each_switch_of_the_policy_is_one_of_the_grant(void **state)
+{
+    for (unsigned on = 0; on < 32; on++) {
+        struct forward_policy policy;
+        forward_policy_init(&policy);
+        policy.local = on & 1;
+        policy.remote = on & 2;
+        policy.public_listen = on & 4;
+        policy.unix_sockets = on & 8;
+        policy.agent_forwarding = on & 16;
+        struct ssh_grant g = ssh_grant_make(&policy);
+        assert_int_equal(g.local, (on & 1) != 0);
+        assert_int_equal(g.remote, (on & 2) != 0);
+        assert_int_equal(g.public_listen, (on & 4) != 0);
+        assert_int_equal(g.unix_sockets, (on & 11) == 11);
+        assert_int_equal(g.agent_forwarding, (on & 16) != 0);
+        ssh_grant_deinit(&g);
+        forward_policy_deinit(&policy);
     }
 }
 
@@ -209,7 +256,8 @@ int main(void)
         cmocka_unit_test(unix_sockets_need_both_directions_and_no_list_of_targets),
         cmocka_unit_test(a_notice_names_the_rules_and_the_way_out),
         cmocka_unit_test(a_grant_covers_what_it_allows),
-        cmocka_unit_test(a_switch_that_is_turned_off_is_missed),
+        cmocka_unit_test(each_switch_counts_by_itself),
+        cmocka_unit_test(each_switch_of_the_policy_is_one_of_the_grant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

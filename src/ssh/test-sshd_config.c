@@ -122,6 +122,7 @@ static void rules_become_permit_lines(void **state)
         {"10.0.0.1:80-82", "PermitOpen 10.0.0.1:80 10.0.0.1:81 10.0.0.1:82"},
         {"localhost:80", "PermitOpen localhost:80 127.0.0.1:80 [::1]:80"},
         {"db:1,*:*", "PermitOpen any"},
+        {"db:*", "PermitOpen db:*"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct forward_policy policy;
@@ -158,6 +159,40 @@ static void without_public_listening_only_loopback_is_permitted(void **state)
     }
 }
 
+static void agent_forwarding_is_a_matter_of_the_grant(void **state)
+{
+    struct forward_policy policy;
+    forward_policy_init(&policy);
+    policy.agent_forwarding = true;
+    check_line(&policy, "AllowAgentForwarding yes");
+    policy.agent_forwarding = false;
+    check_line(&policy, "AllowAgentForwarding no");
+    forward_policy_deinit(&policy);
+}
+
+static void what_no_grant_allows_is_off(void **state)
+{
+    static const char *const lines[] = {
+        "AuthenticationMethods publickey",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "HostbasedAuthentication no",
+        "PermitEmptyPasswords no",
+        "PermitTunnel no",
+        "X11Forwarding no",
+        "PermitUserEnvironment no",
+        "AcceptEnv LANG LC_* COLORTERM",
+        "StreamLocalBindMask 0177", /* the socket of a forward is the account's own */
+        "StreamLocalBindUnlink yes",
+        "MaxSessions 100",
+    };
+    struct forward_policy policy;
+    forward_policy_init(&policy);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        check_line(&policy, lines[i]);
+    forward_policy_deinit(&policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +201,8 @@ int main(void)
         cmocka_unit_test(directions_are_told_apart),
         cmocka_unit_test(rules_become_permit_lines),
         cmocka_unit_test(without_public_listening_only_loopback_is_permitted),
+        cmocka_unit_test(agent_forwarding_is_a_matter_of_the_grant),
+        cmocka_unit_test(what_no_grant_allows_is_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
