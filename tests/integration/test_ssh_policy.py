@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import time
+from dataclasses import dataclass
 
 import pytest
 
@@ -48,90 +49,129 @@ def wait_refused(ssh, action, target, rule):
 
 # ---- the table ----
 
-def tries_local(ssh, echo):
-    """-L, -D and -W: what came back of each."""
+BOTH = 'over SSH, Unix sockets need both directions and "*:*" in forwarding.permit_open'
+OPEN, LISTEN = "ssh_forward_open", "ssh_listen_open"
+
+
+@dataclass
+class Way:
+    """One kind of forward, tried: what it comes to is None, or the rule that was named."""
+
+    name: str
+    action: str  # as which a refusal is on record
+    target: str  # likewise
+    comes_to: str = None
+
+
+def echoes(address):
+    try:
+        return net.exchange(address, b"hello") == b"hello"
+    except (ConnectionResetError, FileNotFoundError):
+        return False
+
+
+def judge(running, way, works):
+    """Puts down what it comes to: it works, or the person is told the rule, never both."""
+    told = rf"the workspace's template does not allow (?:a listener on )?{re.escape(way.target)} \("
+
+    def rule():
+        found = re.search(told + r"(.*)\)$", running.text("err"), re.MULTILINE)
+        return found and found[1]
+    if not works:
+        way.comes_to = until(rule, f"{way.name}: the rule is named", 5)
+    else:
+        assert not rule(), way.name
+
+
+def tries_local(ssh, tcp_server):
+    """-L, -D and -W, each to a server of its own."""
+    servers = [tcp_server() for _ in range(3)]
+    ways = [Way(name, OPEN, f"{HOST}:{server.port}")
+            for name, server in zip(("-L", "-D", "-W"), servers)]
     plain = net.free_range(2)
-    dynamic = plain + 1
-    running = ssh.start("-N", "-L", f"{plain}:{HOST}:{echo.port}", "-D", str(dynamic))
-    until(lambda: net.listens(plain) and net.listens(dynamic), "the listeners are there", 20)
-    results = {}
+    running = ssh.start("-N", "-L", f"{plain}:{ways[0].target}", "-D", str(plain + 1))
+    until(lambda: net.listens(plain) and net.listens(plain + 1), "the listeners are there", 20)
+    judge(running, ways[0], echoes((HOST, plain)))
     try:
-        results["-L"] = net.exchange((HOST, plain), b"hello") == b"hello"
+        through = socks(plain + 1, 5, HOST, servers[1].port, b"hello") == b"hello"
     except ConnectionResetError:
-        results["-L"] = False
-    try:
-        results["-D"] = socks(dynamic, 5, HOST, echo.port, b"hello") == b"hello"
-    except ConnectionResetError:
-        results["-D"] = False
-    if not results["-L"]:
-        running.wait_line(re.escape(f"the workspace's template does not allow {HOST}:{echo.port} "
-                                    "(forwarding."), stream="err")
+        through = False
+    judge(running, ways[1], through)
     running.stop()
-    direct = ssh.run("-W", f"{HOST}:{echo.port}", stdin="hello", code=None)
-    results["-W"] = direct.out == "hello"
-    if not results["-W"]:
-        assert PROHIBITED in direct.err
-    return results
+    running = ssh.start("-W", ways[2].target)
+    running.write(b"hello")
+    running.close_stdin()
+    code = running.wait_exit(20)
+    works = running.text("out") == "hello"
+    assert works == (code == 0) == (PROHIBITED not in running.text("err"))
+    judge(running, ways[2], works)
+    return ways
 
 
 def tries_remote(ssh, echo):
-    asked = ssh.run("-o", "ExitOnForwardFailure=yes", "-R", f"0:{HOST}:{echo.port}", "true",
-                    code=None)
-    assert asked.code == 0 or REMOTE_REFUSED in asked.err
-    return {"-R": asked.code == 0}
+    """-R to any port, which has to lead back."""
+    way = Way("-R", LISTEN, "localhost:0")
+    running = ssh.start("-N", "-R", f"0:{HOST}:{echo.port}")
+    answer = running.wait_line(rf"Allocated port (\d+) |{REMOTE_REFUSED}", 20, stream="err")
+    assert not answer[1] or echoes((HOST, int(answer[1])))
+    judge(running, way, answer[1])
+    running.stop()
+    return [way]
 
 
 def tries_unix(ssh, echo, folder, tcp_server):
-    """Unix sockets, both directions: they are on or off together."""
-    served = str(folder / "served")
+    """A socket there that is reached from here, and one that is made there."""
+    served, bound = str(folder / "served"), str(folder / "bound")
+    ways = [Way("Unix -L", OPEN, served), Way("Unix -R", LISTEN, bound)]
     tcp_server(net.echo, served)
-    port, bound = net.free_port(), str(folder / "bound")
-    running = ssh.start("-N", "-L", f"{port}:{served}", "-R", f"{bound}:{HOST}:{echo.port}")
-    until(lambda: net.listens(port), "the listener is there", 20)
-    try:
-        local = net.exchange((HOST, port), b"hello") == b"hello"
-    except ConnectionResetError:
-        local = False
-    try:
-        remote = net.exchange(bound, b"hello") == b"hello"
-    except FileNotFoundError:
-        remote = False
+    port = net.free_port()
+    running = ssh.start("-N", "-v", "-L", f"{port}:{served}", "-R", f"{bound}:{HOST}:{echo.port}")
+    running.wait_line(f"remote forward (success|failure) for: listen {re.escape(bound)}", 20,
+                      stream="err")
+    judge(running, ways[0], echoes((HOST, port)))
+    judge(running, ways[1], echoes(bound))
     running.stop()
-    assert local == remote
-    return {"Unix": local}
+    return ways
+
+
+def hold(ssh, ways, expected):
+    """What they came to, and that each refusal is on record with the same rule."""
+    assert {way.name: way.comes_to for way in ways} == expected
+    for way in ways:
+        if way.comes_to:
+            wait_refused(ssh, way.action, way.target, way.comes_to)
+    recorded = refusals(ssh.workspace, OPEN) | refusals(ssh.workspace, LISTEN)
+    assert recorded == {(way.target, way.comes_to) for way in ways if way.comes_to}
 
 
 @pytest.mark.parametrize("local,remote", itertools.product([True, False], repeat=2))
 def test_each_kind_of_forward_follows_its_switch(site, tmp_path, tcp_echo, tcp_server, local,
                                                  remote):
     ssh = site(local=local, remote=remote)
-    results = {**tries_local(ssh, tcp_echo), **tries_remote(ssh, tcp_echo),
-               **tries_unix(ssh, tcp_echo, tmp_path, tcp_server)}
-    assert results == {"-L": local, "-D": local, "-W": local, "-R": remote,
-                       "Unix": local and remote}
+    no_local = None if local else "forwarding.local is off"
+    no_remote = None if remote else "forwarding.remote is off"
+    both = None if local and remote else BOTH
+    ways = [*tries_local(ssh, tcp_server), *tries_remote(ssh, tcp_echo),
+            *tries_unix(ssh, tcp_echo, tmp_path, tcp_server)]
+    hold(ssh, ways, {"-L": no_local, "-D": no_local, "-W": no_local, "-R": no_remote,
+                     "Unix -L": no_local or both, "Unix -R": no_remote or both})
     assert ssh.run("echo here; exit 7", code=7).out == "here\n"
-    if not local:
-        wait_refused(ssh, "ssh_forward_open", f"{HOST}:{tcp_echo.port}", "forwarding.local is off")
-    if not remote:
-        wait_refused(ssh, "ssh_listen_open", "localhost:0", "forwarding.remote is off")
 
 
 def test_unix_sockets_have_a_switch_of_their_own(site, tmp_path, tcp_echo, tcp_server):
     ssh = site(unix_sockets=False)
-    assert tries_unix(ssh, tcp_echo, tmp_path, tcp_server) == {"Unix": False}
-    assert tries_remote(ssh, tcp_echo) == {"-R": True}
-    wait_refused(ssh, "ssh_listen_open", str(tmp_path / "bound"),
-                 "forwarding.unix_sockets is off")
+    off = "forwarding.unix_sockets is off"
+    ways = [*tries_unix(ssh, tcp_echo, tmp_path, tcp_server), *tries_remote(ssh, tcp_echo),
+            *tries_local(ssh, tcp_server)]
+    hold(ssh, ways, {"Unix -L": off, "Unix -R": off, "-R": None, "-L": None, "-D": None,
+                     "-W": None})
 
 
-@pytest.mark.parametrize("targets,works", [(["localhost:*"], False), (["*:*"], True)])
+@pytest.mark.parametrize("targets,rule", [(["localhost:*"], BOTH), (["*:*"], None)])
 def test_a_list_of_targets_turns_unix_sockets_off(site, tmp_path, tcp_echo, tcp_server, targets,
-                                                  works):
+                                                  rule):
     ssh = site(permit_open=targets, permit_listen=["localhost:1"])
-    assert tries_unix(ssh, tcp_echo, tmp_path, tcp_server) == {"Unix": works}
-    if not works:
-        wait_refused(ssh, "ssh_listen_open", str(tmp_path / "bound"), "over SSH, Unix sockets need "
-                     'both directions and "*:*" in forwarding.permit_open')
+    hold(ssh, tries_unix(ssh, tcp_echo, tmp_path, tcp_server), {"Unix -L": rule, "Unix -R": rule})
 
 
 # ---- lists of targets ----
@@ -262,22 +302,44 @@ def test_a_change_that_takes_nothing_away_ends_nothing(site, deployment, tcp_ech
     running.stop()
 
 
-def test_a_change_that_takes_something_away_ends_the_connection(site, deployment, tcp_echo):
+# Everything that a policy can take away, each by itself: what was, and what is new. Where a switch
+# goes, the lists are empty, so that nothing else says that something is missing.
+LESS = {
+    "local": ({"permit_open": []}, {"local": False}),
+    "remote": ({"permit_listen": []}, {"remote": False}),
+    "permit_open": ({"permit_open": ["a:1", "b:2"]}, {"permit_open": ["a:1", "b:3"]}),
+    "permit_listen": ({}, {"permit_listen": ["localhost:1"]}),
+    "public_listen": ({"public_listen": True, "permit_listen": []}, {"public_listen": False}),
+    "unix_sockets": ({"permit_listen": []}, {"unix_sockets": False}),
+    "agent_forwarding": ({"permit_listen": []}, {"agent_forwarding": False}),
+}
+
+
+@pytest.mark.parametrize("what", LESS)
+def test_a_change_that_takes_something_away_ends_the_connection(site, deployment, what):
+    before, less = LESS[what]
+    ssh = site(**before)
+    running = ssh.start("-tt", "echo ready; sleep 1000")
+    running.wait_line("ready", timeout=20)
+    began = time.monotonic()
+    push(deployment, ssh.template, **{**before, **less})
+    assert running.wait_exit(5) == 255
+    assert time.monotonic() - began < 2 * SCALE
+    running.wait_line("the forwarding rules of this workspace have changed", stream="out")
+    assert ssh.run("exit 7", code=7)
+
+
+def test_remote_that_goes_takes_the_listener_along(site, deployment, tcp_echo):
     ssh = site()
     port = net.free_port()
     running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}")
-    shell_there = ssh.start("-tt", "echo ready; sleep 1000")
-    shell_there.wait_line("ready", timeout=20)
     began = time.monotonic()
     push(deployment, ssh.template, remote=False)
     until(lambda: not net.listens(port), "the listener is gone", 5)
     assert time.monotonic() - began < 2 * SCALE
-    changed = "the forwarding rules of this workspace have changed"
     assert running.wait_exit(5) == 255
-    running.wait_line(changed, stream="err")
-    shell_there.wait_line(changed, timeout=5)
-    assert shell_there.wait_exit(5) == 255
-    assert ssh.run("exit 7", code=7)
+    running.wait_line("the forwarding rules of this workspace have changed", stream="err")
+    assert not binds(ssh, f"{port}", tcp_echo.port)
 
 
 def test_a_workspace_that_is_taken_away_ends_its_connections(site, tcp_echo):
