@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "io/tls_internal.h"
+#include "io/tls_provider.h"
 
 #define PEER_PROTOCOL "adit/1"
 #define LANE_PROTOCOL "adit-lane/1"
@@ -46,7 +47,7 @@ int tls_err(struct err *err, int code, const char *fmt, ...)
 
 static SSL_CTX *base_ctx(const SSL_METHOD *tls_method, int least_version)
 {
-    SSL_CTX *ctx = SSL_CTX_new(tls_method);
+    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_provider_query(), tls_method);
     if (!ctx) {
         fputs("adit: cannot set up TLS: the cryptographic library fails\n", stderr);
         abort();
