@@ -25,7 +25,7 @@
 #define QUERY    "?provider=" NAME
 #define EXCLUDED "provider!=" NAME
 
-static const char *query; /* NULL: not in use */
+static OSSL_PROVIDER *loaded; /* NULL: not in use */
 
 /* ---- as OpenSSL sees it ---- */
 
@@ -131,8 +131,8 @@ static void load(void)
        before it is there, so that no other thread ever gets it without asking. */
     if (!EVP_default_properties_is_fips_enabled(NULL) &&
         OSSL_PROVIDER_add_builtin(NULL, NAME, provider_init) == 1 &&
-        EVP_set_default_properties(NULL, EXCLUDED) == 1 && OSSL_PROVIDER_try_load(NULL, NAME, 1))
-        query = QUERY;
+        EVP_set_default_properties(NULL, EXCLUDED) == 1)
+        loaded = OSSL_PROVIDER_try_load(NULL, NAME, 1);
     ERR_clear_error();
 }
 
@@ -140,5 +140,5 @@ const char *tls_provider_query(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
-    return query;
+    return loaded ? QUERY : NULL;
 }
