@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agent/held_answer.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/list.h"
@@ -15,7 +16,6 @@
 #include "base/span.h"
 #include "io/listener.h"
 #include "io/net_local.h"
-#include "io/stream.h"
 #include "proto/hostport.h"
 #include "tunnel/candidates.h"
 #include "tunnel/channel.h"
@@ -37,8 +37,7 @@ struct direct_listener {
 struct reader {
     struct list link;
     struct direct_listener *owner;
-    struct stream *body;
-    struct buf unsent;
+    struct held_answer answer;
     bool behind; /* there is a newer line than the one that is being sent */
 };
 
@@ -150,45 +149,23 @@ static void reader_end(struct reader *r)
 {
     list_remove(&r->link);
     r->owner->n_readers--;
-    stream_free(r->body);
-    buf_deinit(&r->unsent);
+    held_answer_end(&r->answer);
     free(r);
 }
 
-static void reader_send(struct reader *r)
+static void reader_gone(void *ud)
 {
-    for (;;) {
-        if (r->unsent.len == 0 && r->behind) {
-            r->behind = false;
-            candidates_format(&r->owner->now, &r->unsent);
-            buf_append_byte(&r->unsent, '\n');
-        }
-        if (r->unsent.len == 0)
-            break;
-        ssize_t n = stream_send_bytes(r->body, buf_data(&r->unsent), r->unsent.len);
-        if (n == -EAGAIN)
-            break;
-        if (n < 0) {
-            reader_end(r);
-            return;
-        }
-        buf_consume(&r->unsent, (size_t)n);
-    }
-    stream_want(r->body, STREAM_READ | (r->unsent.len ? STREAM_WRITE : 0));
+    reader_end(ud);
 }
 
-static void reader_ready(struct stream *s, unsigned events, void *ud)
+static void reader_fill(struct buf *out, void *ud)
 {
     struct reader *r = ud;
-    char ignored[64];
-    if (events & STREAM_READ) {
-        ssize_t n = stream_recv(s, ignored, sizeof(ignored));
-        if (n == 0 || (n < 0 && n != -EAGAIN)) {
-            reader_end(r);
-            return;
-        }
-    }
-    reader_send(r);
+    if (!r->behind)
+        return;
+    r->behind = false;
+    candidates_format(&r->owner->now, out);
+    buf_append_byte(out, '\n');
 }
 
 void direct_listener_answer(struct direct_listener *l, struct channel_request *rq)
@@ -204,12 +181,11 @@ void direct_listener_answer(struct direct_listener *l, struct channel_request *r
     struct reader *r = new0(struct reader);
     r->owner = l;
     r->behind = true;
-    r->body = channel_accept_body(rq, "application/jsonl");
-    buf_init(&r->unsent, CANDIDATES_LINE_MAX + 1);
-    stream_set_ready(r->body, reader_ready, r);
+    held_answer_start(&r->answer, rq, "application/jsonl", CANDIDATES_LINE_MAX + 1, reader_fill,
+                      reader_gone, r);
     list_append(&l->readers, &r->link);
     l->n_readers++;
-    reader_send(r);
+    held_answer_flush(&r->answer);
 }
 
 static void network_changed(void *ud)
@@ -224,7 +200,7 @@ static void network_changed(void *ud)
     struct reader *r, *next;
     list_for_each_safe (r, next, &l->readers, link) {
         r->behind = true;
-        reader_send(r);
+        held_answer_flush(&r->answer);
     }
 }
 

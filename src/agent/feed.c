@@ -5,6 +5,7 @@
 
 #include "agent/forwards.h"
 #include "agent/health.h"
+#include "agent/held_answer.h"
 #include "api/news.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -12,7 +13,6 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "io/loop.h"
-#include "io/stream.h"
 #include "io/timer.h"
 #include "tunnel/channel.h"
 
@@ -38,9 +38,8 @@ struct feed {
 struct reader {
     struct list link;
     struct feed *feed;
-    struct stream *body;
+    struct held_answer answer;
     unsigned stale; /* set of topics */
-    struct buf unsent;
 };
 
 /* ---- lines ---- */
@@ -99,8 +98,7 @@ static void reader_end(struct reader *r)
 {
     struct feed *f = r->feed;
     list_remove(&r->link);
-    stream_free(r->body);
-    buf_deinit(&r->unsent);
+    held_answer_end(&r->answer);
     free(r);
     if (--f->n_readers == 0) {
         f->watched = false;
@@ -108,49 +106,21 @@ static void reader_end(struct reader *r)
     }
 }
 
-/* The next line that is due; nothing while the one before has not gone. */
-static void reader_fill(struct reader *r)
+static void reader_gone(void *ud)
 {
-    for (unsigned topic = TOPIC_PORTS; topic < TOPIC_ALL && r->unsent.len == 0; topic <<= 1) {
+    reader_end(ud);
+}
+
+static void reader_fill(struct buf *out, void *ud)
+{
+    struct reader *r = ud;
+    for (unsigned topic = TOPIC_PORTS; topic < TOPIC_ALL && out->len == 0; topic <<= 1) {
         if (!(r->stale & topic))
             continue;
         r->stale &= ~topic;
-        if (write_topic(r->feed, topic, &r->unsent) < 0 || buf_append_byte(&r->unsent, '\n') < 0)
-            buf_clear(&r->unsent);
+        if (write_topic(r->feed, topic, out) < 0 || buf_append_byte(out, '\n') < 0)
+            buf_clear(out);
     }
-}
-
-static void reader_flush(struct reader *r)
-{
-    for (;;) {
-        reader_fill(r);
-        if (r->unsent.len == 0)
-            break;
-        ssize_t n = stream_send_bytes(r->body, buf_data(&r->unsent), r->unsent.len);
-        if (n == -EAGAIN)
-            break;
-        if (n < 0) {
-            reader_end(r);
-            return;
-        }
-        buf_consume(&r->unsent, (size_t)n);
-    }
-    stream_want(r->body, STREAM_READ | (r->unsent.len ? STREAM_WRITE : 0));
-}
-
-static void reader_ready(struct stream *s, unsigned events, void *ud)
-{
-    struct reader *r = ud;
-    char ignored[256];
-    if (events & STREAM_READ) {
-        /* The server has nothing to say here: its end means that it has gone. */
-        ssize_t n = stream_recv(s, ignored, sizeof(ignored));
-        if (n == 0 || (n < 0 && n != -EAGAIN)) {
-            reader_end(r);
-            return;
-        }
-    }
-    reader_flush(r);
 }
 
 static void tell(struct feed *f, enum topic topic)
@@ -158,7 +128,7 @@ static void tell(struct feed *f, enum topic topic)
     struct reader *r, *next;
     list_for_each_safe (r, next, &f->readers, link) {
         r->stale |= topic;
-        reader_flush(r);
+        held_answer_flush(&r->answer);
     }
 }
 
@@ -220,10 +190,9 @@ void feed_start(struct feed *f, struct channel_request *rq)
     }
     struct reader *r = new0(struct reader);
     r->feed = f;
-    r->body = channel_accept_body(rq, "application/jsonl");
     r->stale = TOPIC_PORTS | TOPIC_HEALTH;
-    buf_init(&r->unsent, LINE_MAX_LEN);
-    stream_set_ready(r->body, reader_ready, r);
+    held_answer_start(&r->answer, rq, "application/jsonl", LINE_MAX_LEN, reader_fill, reader_gone,
+                      r);
     list_append(&f->readers, &r->link);
     f->n_readers++;
     timer_start(&f->look, f->watched ? watched_interval : idle_interval);

@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/num.h"
+#include "io/sock_diag.h"
 
 enum {
     FILE_MAX_LEN = 16 << 20,
@@ -122,8 +121,14 @@ static int each_of_file(const char *path, listening_fn *each, void *ud)
 
 /* ---- sock_diag ---- */
 
-static void take_message(const struct inet_diag_msg *m, listening_fn *each, void *ud)
+struct asker {
+    listening_fn *each;
+    void *ud;
+};
+
+static void take_socket(const struct inet_diag_msg *m, size_t len, void *ud)
 {
+    const struct asker *asker = ud;
     struct listening_socket s = {
         .key = (uint64_t)m->id.idiag_cookie[1] << 32 | m->id.idiag_cookie[0],
         .inode = m->idiag_inode,
@@ -134,66 +139,29 @@ static void take_message(const struct inet_diag_msg *m, listening_fn *each, void
     if (s.port == 0)
         return;
     set_address(&s, m->idiag_family, m->id.idiag_src);
-    each(&s, ud);
+    asker->each(&s, asker->ud);
 }
 
-/* One piece of the answer: 1 when more follows, 0 at the end, or the error. */
-static int take_answer(const unsigned char *data, size_t len, listening_fn *each, void *ud)
+static int each_of_family(int fd, int family, struct asker *asker)
 {
-    const struct nlmsghdr *h = (const struct nlmsghdr *)data;
-    for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-        if (h->nlmsg_type == NLMSG_DONE)
-            return 0;
-        if (h->nlmsg_type == NLMSG_ERROR)
-            return h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr))
-                       ? -EPROTO
-                       : ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-        if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
-            h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-            take_message(NLMSG_DATA(h), each, ud);
-    }
-    return 1;
-}
-
-static int each_of_family(int fd, int family, listening_fn *each, void *ud)
-{
-    const struct {
-        struct nlmsghdr header;
-        struct inet_diag_req_v2 body;
-    } request = {
-        .header = {.nlmsg_len = sizeof(request),
-                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .body = {.sdiag_family = (uint8_t)family,
-                 .sdiag_protocol = IPPROTO_TCP,
-                 .idiag_states = 1u << TCP_LISTEN_STATE},
+    const struct inet_diag_req_v2 question = {
+        .sdiag_family = (uint8_t)family,
+        .sdiag_protocol = IPPROTO_TCP,
+        .idiag_states = 1u << TCP_LISTEN_STATE,
     };
-    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    union {
-        struct nlmsghdr align;
-        unsigned char bytes[32768];
-    } answer;
-    if (sendto(fd, &request, sizeof(request), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
-        return -errno;
-    int r;
-    do {
-        ssize_t n = recv(fd, answer.bytes, sizeof(answer.bytes), 0);
-        if (n < 0)
-            return -errno;
-        r = take_answer(answer.bytes, (size_t)n, each, ud);
-    } while (r > 0);
-    return r;
+    return sock_diag_ask(fd, &question, true, (uint32_t)family, take_socket, asker);
 }
 
 static int each_by_sock_diag(listening_fn *each, void *ud)
 {
-    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    struct asker asker = {.each = each, .ud = ud};
+    _cleanup_close_ int fd = sock_diag_open();
     if (fd < 0)
-        return -errno;
-    int r = each_of_family(fd, AF_INET, each, ud);
+        return fd;
+    int r = each_of_family(fd, AF_INET, &asker);
     if (r < 0)
         return r;
-    each_of_family(fd, AF_INET6, each, ud); /* -ENOENT: the kernel has no IPv6 */
+    each_of_family(fd, AF_INET6, &asker); /* -ENOENT: the kernel has no IPv6 */
     return 0;
 }
 

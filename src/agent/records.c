@@ -8,14 +8,13 @@
  */
 #include "agent/records.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
+#include "agent/held_answer.h"
 #include "api/audit.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/loop.h"
-#include "io/stream.h"
 #include "io/timer.h"
 #include "tunnel/channel.h"
 
@@ -35,10 +34,9 @@ struct records {
     uint64_t next_seq;
     uint64_t dropped;      /* since the last record that the server took */
     uint64_t dropped_told; /* of these, what is in the batch that it has */
-    struct stream *reader;
+    struct held_answer reader;
     uint64_t reader_after;
-    bool answered; /* the reader's batch is made; `unsent` goes out, then the end */
-    struct buf unsent;
+    bool answered; /* the reader's batch is made */
     struct timer delay;
 };
 
@@ -59,41 +57,14 @@ static void drop_oldest(struct records *r)
 static void reader_end(struct records *r)
 {
     timer_cancel(&r->delay);
-    r->reader = stream_free(r->reader);
-    buf_clear(&r->unsent);
+    held_answer_end(&r->reader);
     r->answered = false;
 }
 
-static void reader_flush(struct records *r)
+/* It has the answer, or has gone. */
+static void reader_gone(void *ud)
 {
-    while (r->unsent.len > 0) {
-        ssize_t n = stream_send_bytes(r->reader, buf_data(&r->unsent), r->unsent.len);
-        if (n == -EAGAIN)
-            break;
-        if (n < 0) {
-            reader_end(r);
-            return;
-        }
-        buf_consume(&r->unsent, (size_t)n);
-    }
-    if (r->answered && r->unsent.len == 0)
-        stream_shutdown(r->reader);
-    stream_want(r->reader, STREAM_READ | (r->unsent.len ? STREAM_WRITE : 0));
-}
-
-static void reader_ready(struct stream *s, unsigned events, void *ud)
-{
-    struct records *r = ud;
-    char ignored[256];
-    if (events & STREAM_READ) {
-        /* The server has nothing to say here: its end means that it has the answer, or has gone. */
-        ssize_t n = stream_recv(s, ignored, sizeof(ignored));
-        if (n == 0 || (n < 0 && n != -EAGAIN)) {
-            reader_end(r);
-            return;
-        }
-    }
-    reader_flush(r);
+    reader_end(ud);
 }
 
 static int write_line(struct records *r, const struct kept *k, struct buf *out)
@@ -121,17 +92,17 @@ static void answer(struct timer *t, void *ud)
         const struct kept *k = *place(r, i);
         if (k->seq <= r->reader_after)
             continue;
-        if (write_line(r, k, &r->unsent) < 0)
+        if (write_line(r, k, &r->reader.unsent) < 0)
             break;
         in_batch++;
     }
     r->answered = true;
-    reader_flush(r);
+    held_answer_finish(&r->reader);
 }
 
 static void answer_soon(struct records *r)
 {
-    if (r->reader && !r->answered && r->n > 0 && !timer_pending(&r->delay))
+    if (r->reader.body && !r->answered && r->n > 0 && !timer_pending(&r->delay))
         timer_start(&r->delay, batch_delay);
 }
 
@@ -147,9 +118,7 @@ void records_answer(struct records *r, struct channel_request *rq, uint64_t afte
     r->dropped_told = 0;
     reader_end(r);
     r->reader_after = after;
-    r->reader = channel_accept_body(rq, "application/jsonl");
-    stream_set_ready(r->reader, reader_ready, r);
-    stream_want(r->reader, STREAM_READ);
+    held_answer_start(&r->reader, rq, "application/jsonl", BATCH_MAX_LEN, NULL, reader_gone, r);
     answer_soon(r);
 }
 
@@ -191,7 +160,6 @@ struct records *records_new(struct loop *loop)
     struct records *r = new0(struct records);
     r->ring = xcalloc(RECORDS_MAX, sizeof(struct kept *));
     r->next_seq = (uint64_t)clock_realtime();
-    buf_init(&r->unsent, BATCH_MAX_LEN);
     timer_init(&r->delay, loop, answer, r);
     return r;
 }
@@ -203,7 +171,6 @@ struct records *records_free(struct records *r)
     reader_end(r);
     while (r->n > 0)
         drop_oldest(r);
-    buf_deinit(&r->unsent);
     free(r->ring);
     free(r);
     return NULL;

@@ -1,12 +1,11 @@
 #include "agent/ssh_notices.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
+#include "agent/held_answer.h"
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "io/stream.h"
 #include "model/id.h"
 #include "tunnel/channel.h"
 
@@ -14,8 +13,7 @@ struct reader {
     struct list link;
     struct ssh_notices *of;
     struct id peer;
-    struct stream *body;
-    struct buf unsent;
+    struct held_answer answer;
     char *last; /* the text that came last; NULL: none */
 };
 
@@ -28,42 +26,14 @@ static void reader_free(struct reader *r)
 {
     list_remove(&r->link);
     r->of->n--;
-    stream_free(r->body);
-    buf_deinit(&r->unsent);
+    held_answer_end(&r->answer);
     free(r->last);
     free(r);
 }
 
-/* False when it has ended (and is gone). */
-static bool flush(struct reader *r)
+static void reader_gone(void *ud)
 {
-    while (r->unsent.len > 0) {
-        ssize_t n = stream_send_bytes(r->body, buf_data(&r->unsent), r->unsent.len);
-        if (n == -EAGAIN)
-            break;
-        if (n < 0) {
-            reader_free(r);
-            return false;
-        }
-        buf_consume(&r->unsent, (size_t)n);
-    }
-    stream_want(r->body, STREAM_READ | (r->unsent.len ? STREAM_WRITE : 0));
-    return true;
-}
-
-static void reader_ready(struct stream *s, unsigned events, void *ud)
-{
-    struct reader *r = ud;
-    char ignored[256];
-    if (events & STREAM_READ) {
-        /* It has nothing to say here: its end means that it has gone. */
-        ssize_t n = stream_recv(s, ignored, sizeof(ignored));
-        if (n == 0 || (n < 0 && n != -EAGAIN)) {
-            reader_free(r);
-            return;
-        }
-    }
-    flush(r);
+    reader_free(ud);
 }
 
 static struct reader *find(const struct ssh_notices *n, const struct id *peer)
@@ -87,12 +57,9 @@ void ssh_notices_answer(struct ssh_notices *n, const struct id *peer, struct cha
     struct reader *r = new0(struct reader);
     r->of = n;
     r->peer = *peer;
-    buf_init(&r->unsent, SSH_NOTICES_MAX_LEN);
-    r->body = channel_accept_body(rq, "text/plain");
+    held_answer_start(&r->answer, rq, "text/plain", SSH_NOTICES_MAX_LEN, NULL, reader_gone, r);
     list_append(&n->readers, &r->link);
     n->n++;
-    stream_set_ready(r->body, reader_ready, r);
-    stream_want(r->body, STREAM_READ);
 }
 
 /* What a peer chose may be in it; a line is a line. */
@@ -108,12 +75,12 @@ void ssh_notices_tell(struct ssh_notices *n, const struct id *peer, const char *
 {
     struct reader *r = find(n, peer);
     size_t len = span_of(text).len;
-    if (!r || (r->last && str_eq(r->last, text)) || buf_room(&r->unsent) < len + 1)
+    if (!r || (r->last && str_eq(r->last, text)) || buf_room(&r->answer.unsent) < len + 1)
         return;
     free(r->last);
     r->last = xstrdup(text);
-    append_line(&r->unsent, text);
-    flush(r);
+    append_line(&r->answer.unsent, text);
+    held_answer_flush(&r->answer);
 }
 
 struct ssh_notices *ssh_notices_new(void)
