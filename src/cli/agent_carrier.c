@@ -8,12 +8,14 @@
 #include "api/workspace.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "io/tls.h"
 #include "tunnel/ws_carrier.h"
 
 struct agent_carrier {
     struct api_client *api;
     const struct workspace_ref *ref;
-    struct tls_pin pin;
+    struct tls_identity *identity; /* of this command alone */
+    struct tls_context *tls;
     struct ws_carrier *carrier; /* once the agent is known */
     int exit_code;              /* of the denial */
     char *hint;
@@ -124,7 +126,7 @@ static void on_workspace(enum api_outcome outcome, struct span body, const struc
                                          .tls = a->api->tls,
                                          .user_agent = "adit/" ADIT_VERSION};
     if (agent_carrier_pick(body, a->ref, &agent, &problem) < 0 ||
-        ws_carrier_for_peer(&options, &agent, &a->pin, &a->carrier, &problem) < 0) {
+        ws_carrier_for_peer(&options, &agent, tls_context_pin(a->tls), &a->carrier, &problem) < 0) {
         fail(a, &problem);
         return;
     }
@@ -187,15 +189,26 @@ static void cancel(void *attempt, void *ud)
     a->opened = NULL;
 }
 
-struct agent_carrier *agent_carrier_new(struct api_client *api, const struct workspace_ref *ref,
-                                        const struct tls_pin *pin)
+int agent_carrier_new(struct api_client *api, const struct workspace_ref *ref,
+                      struct agent_carrier **ret, struct err *err)
 {
     struct agent_carrier *a = new0(struct agent_carrier);
     a->api = api;
     a->ref = ref;
-    a->pin = *pin;
     a->exit_code = EXIT_CODE_NOT_ALLOWED;
-    return a;
+    a->identity = tls_identity_new();
+    int r = tls_context_peer(a->identity, &a->tls, err);
+    if (r < 0) {
+        agent_carrier_free(a);
+        return r;
+    }
+    *ret = a;
+    return 0;
+}
+
+struct tls_context *agent_carrier_tls(const struct agent_carrier *a)
+{
+    return a->tls;
 }
 
 struct carrier_opener agent_carrier_opener(struct agent_carrier *a)
@@ -219,6 +232,8 @@ struct agent_carrier *agent_carrier_free(struct agent_carrier *a)
     if (!a)
         return NULL;
     ws_carrier_free(a->carrier);
+    tls_context_unref(a->tls);
+    tls_identity_free(a->identity);
     free(a->hint);
     free(a);
     return NULL;

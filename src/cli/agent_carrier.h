@@ -2,7 +2,7 @@
 /*
  * The way from a workspace's name to a carrier: asks the API for the agent (once), then opens the
  * relay to it. As a carrier_opener, so that the peer link tries all of it again while a passing
- * reason stands in the way.
+ * reason stands in the way. The key pair that this command shows the agent is made here.
  */
 #include "cli/api_client.h"
 #include "model/id.h"
@@ -11,9 +11,11 @@
 
 struct agent_carrier;
 
-/* `api` and `ref` are borrowed; `pin` is that of the peer identity. */
-struct agent_carrier *agent_carrier_new(struct api_client *api, const struct workspace_ref *ref,
-                                        const struct tls_pin *pin);
+/* `api` and `ref` are borrowed. Negative with `err`: there is no TLS to be had. */
+int agent_carrier_new(struct api_client *api, const struct workspace_ref *ref,
+                      struct agent_carrier **ret, struct err *err);
+/* For the sessions on the carrier, and their lanes. Borrowed; valid as long as the carrier. */
+struct tls_context *agent_carrier_tls(const struct agent_carrier *a);
 /* Valid as long as the agent_carrier. One attempt at a time. */
 struct carrier_opener agent_carrier_opener(struct agent_carrier *a);
 /* As ws_carrier_lane_key(). */

@@ -14,7 +14,6 @@
 #include "io/loop.h"
 #include "io/signal.h"
 #include "io/timer.h"
-#include "io/tls.h"
 #include "model/workspace_ref.h"
 #include "tunnel/peer_link.h"
 #include "tunnel/session.h"
@@ -33,8 +32,6 @@ struct ping {
 
     struct api_client api;
     struct loop *loop;
-    struct tls_identity *identity;
-    struct tls_context *tls;
     struct agent_carrier *carrier;
     struct peer_link *link;
     struct tunnel_call *call;
@@ -313,14 +310,10 @@ static void on_signal(int signum, void *ud)
 static int start(struct ping *p)
 {
     struct err err = ERR_INIT;
-    struct tls_pin pin;
-    p->identity = tls_identity_new();
-    tls_identity_pin(p->identity, &pin);
-    if (tls_context_peer(p->identity, &p->tls, &err) < 0)
+    if (agent_carrier_new(&p->api, &p->ref, &p->carrier, &err) < 0)
         return cli_failure(p->cli, &err);
-    p->carrier = agent_carrier_new(&p->api, &p->ref, &pin);
     const struct peer_link_options options = {.opener = agent_carrier_opener(p->carrier),
-                                              .tls = p->tls,
+                                              .tls = agent_carrier_tls(p->carrier),
                                               .direct = !p->no_direct,
                                               .changed = link_changed,
                                               .path_changed = path_changed,
@@ -346,8 +339,6 @@ static void stop(struct ping *p)
     /* What the link still has to close goes at the end of a turn. */
     loop_turn(p->loop, false);
     agent_carrier_free(p->carrier);
-    tls_context_unref(p->tls);
-    tls_identity_free(p->identity);
 }
 
 static int read_options(struct ping *p)

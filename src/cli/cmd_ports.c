@@ -111,23 +111,17 @@ static int run_once(struct api_client *c, const struct target_agent *at)
     return c->cli->out.json ? 0 : print_apps(c, at);
 }
 
+static int show(struct api_client *c, const struct target *t, const struct target_agent *at,
+                void *ud)
+{
+    return args_has(&c->cli->args, "watch") ? run_watch(c, at) : run_once(c, at);
+}
+
 static int run(struct cli *cli)
 {
-    struct api_client client;
     struct target t;
-    struct target_agent at;
     int code = target_parse(cli, &t);
-    if (code == 0)
-        code = api_client_open(&client, cli);
-    if (code != 0)
-        return code;
-    code = target_agent_find(&client, &t.ref, &at);
-    if (code == 0) {
-        code = args_has(&cli->args, "watch") ? run_watch(&client, &at) : run_once(&client, &at);
-        target_agent_deinit(&at);
-    }
-    api_client_close(&client);
-    return code;
+    return code == 0 ? target_call(cli, &t, show, NULL) : code;
 }
 
 const struct command cmd_ports = {

@@ -131,30 +131,30 @@ static void report(struct cli *cli, const struct api_share *s, const struct targ
         output_warning(&cli->out, "whoever knows the URL can open it, without any log-in");
 }
 
+static int put_share(struct api_client *c, const struct target *t, const struct target_agent *at,
+                     void *ud)
+{
+    const struct api_share_put *request = ud;
+    struct api_share share;
+    _cleanup_free_ char *path = share_path(at, t);
+    int code = api_client_call_typed(c, "PUT", path, &api_share_put_type, request, &api_share_type,
+                                     &share);
+    if (code == 0) {
+        report(c->cli, &share, t);
+        api_share_release(&share);
+    }
+    return code;
+}
+
 static int run_share(struct cli *cli)
 {
-    struct api_client client;
     struct target t;
-    struct target_agent at;
-    struct api_share share;
     struct api_share_put request = {.level = SHARE_OWNER};
     int code = target_parse(cli, &t);
     if (code == 0)
         code = read_request(cli, &t, &request);
-    if (code == 0 && (code = api_client_open(&client, cli)) == 0) {
-        code = target_agent_find(&client, &t.ref, &at);
-        if (code == 0) {
-            _cleanup_free_ char *path = share_path(&at, &t);
-            code = api_client_call_typed(&client, "PUT", path, &api_share_put_type, &request,
-                                         &api_share_type, &share);
-            target_agent_deinit(&at);
-            if (code == 0) {
-                report(cli, &share, &t);
-                api_share_release(&share);
-            }
-        }
-        api_client_close(&client);
-    }
+    if (code == 0)
+        code = target_call(cli, &t, put_share, &request);
     text_list_deinit(&request.users);
     return code;
 }
@@ -181,39 +181,40 @@ const struct command cmd_share = {
 
 /* ---- unshare ---- */
 
-static int run_unshare(struct cli *cli)
+static void report_end(struct cli *cli, const struct target *t)
 {
-    _cleanup_(buf_deinit) struct buf body = BUF_INIT(API_JSON_MAX_LEN);
-    struct api_client client;
-    struct target t;
-    struct target_agent at;
-    int code = target_parse(cli, &t);
-    if (code == 0)
-        code = api_client_open(&client, cli);
-    if (code != 0)
-        return code;
-    code = target_agent_find(&client, &t.ref, &at);
-    if (code == 0) {
-        _cleanup_free_ char *path = share_path(&at, &t);
-        code = api_client_call(&client, "DELETE", path, NULL, NULL, &body);
-        target_agent_deinit(&at);
-    }
-    if (code == 0 && cli->out.json) {
-        json_t *result = json_pack("{s:s}", "workspace", t.ref.workspace);
-        if (t.port)
-            json_object_set_new(result, "port", json_integer(t.port));
+    if (cli->out.json) {
+        json_t *result = json_pack("{s:s}", "workspace", t->ref.workspace);
+        if (t->port)
+            json_object_set_new(result, "port", json_integer(t->port));
         else
-            json_object_set_new(result, "slug", json_string(t.slug));
+            json_object_set_new(result, "slug", json_string(t->slug));
         output_json(&cli->out, result);
         json_decref(result);
-    } else if (code == 0) {
-        _cleanup_free_ char *what = target_text(&t);
-        output_line(
-            &cli->out,
-            t.port ? "%s is not shared any more." : "%s is open as its template says again.", what);
+        return;
     }
-    api_client_close(&client);
+    _cleanup_free_ char *what = target_text(t);
+    output_line(&cli->out,
+                t->port ? "%s is not shared any more." : "%s is open as its template says again.",
+                what);
+}
+
+static int delete_share(struct api_client *c, const struct target *t, const struct target_agent *at,
+                        void *ud)
+{
+    _cleanup_(buf_deinit) struct buf body = BUF_INIT(API_JSON_MAX_LEN);
+    _cleanup_free_ char *path = share_path(at, t);
+    int code = api_client_call(c, "DELETE", path, NULL, NULL, &body);
+    if (code == 0)
+        report_end(c->cli, t);
     return code;
+}
+
+static int run_unshare(struct cli *cli)
+{
+    struct target t;
+    int code = target_parse(cli, &t);
+    return code == 0 ? target_call(cli, &t, delete_share, NULL) : code;
 }
 
 const struct command cmd_unshare = {

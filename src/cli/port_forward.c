@@ -21,7 +21,6 @@
 #include "io/loop.h"
 #include "io/signal.h"
 #include "io/timer.h"
-#include "io/tls.h"
 #include "tunnel/lane_client.h"
 #include "tunnel/listen_client.h"
 #include "tunnel/peer_link.h"
@@ -39,8 +38,6 @@ struct port_forward {
     struct loop *loop;
     struct forward_display *display;
     struct forwarder *forwarder;
-    struct tls_identity *identity;
-    struct tls_context *peer_tls;
     struct agent_carrier *carrier;
     struct peer_link *link;
     struct lane_client *lanes;
@@ -240,21 +237,18 @@ static void on_link_changed(struct peer_link *l, const struct link_status *statu
 static int start_link(struct port_forward *p)
 {
     struct err err = ERR_INIT;
-    struct tls_pin pin;
-    p->identity = tls_identity_new();
-    tls_identity_pin(p->identity, &pin);
-    if (tls_context_peer(p->identity, &p->peer_tls, &err) < 0) {
+    if (agent_carrier_new(&p->api, &p->options->workspace, &p->carrier, &err) < 0) {
         forward_display_error(p->display, err.text, NULL);
         return EXIT_CODE_FAILURE;
     }
-    const struct lane_client_options lanes = {.tls = p->peer_tls, .way = find_lane_way, .ud = p};
+    struct tls_context *tls = agent_carrier_tls(p->carrier);
+    const struct lane_client_options lanes = {.tls = tls, .way = find_lane_way, .ud = p};
     /* So that bench/run can measure what lanes bring. */
     if (!getenv("ADIT_NO_LANES"))
         p->lanes = lane_client_new(p->loop, &lanes);
-    p->carrier = agent_carrier_new(&p->api, &p->options->workspace, &pin);
     struct peer_link_options options = {
         .opener = agent_carrier_opener(p->carrier),
-        .tls = p->peer_tls,
+        .tls = tls,
         .direct = !p->options->no_direct,
         .changed = on_link_changed,
         .path_changed = on_path_changed,
@@ -376,8 +370,6 @@ static void close_all(struct port_forward *p)
     /* What the link still has to close goes at the end of a turn. */
     loop_turn(p->loop, false);
     agent_carrier_free(p->carrier);
-    tls_context_unref(p->peer_tls);
-    tls_identity_free(p->identity);
 }
 
 static void run_loop(struct port_forward *p)

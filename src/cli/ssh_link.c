@@ -26,7 +26,6 @@
 #include "io/signal.h"
 #include "io/stream.h"
 #include "io/timer.h"
-#include "io/tls.h"
 #include "tunnel/lane_client.h"
 #include "tunnel/lane_stream.h"
 #include "tunnel/peer_link.h"
@@ -44,8 +43,6 @@ struct ssh_link {
     const struct ssh_link_options *options;
     struct api_client api;
     struct loop *loop;
-    struct tls_identity *identity;
-    struct tls_context *tls;
     struct agent_carrier *carrier;
     struct peer_link *link;
     struct lane_client *lanes;
@@ -276,16 +273,13 @@ static void hung_up(int signum, void *ud)
 static int start(struct ssh_link *l)
 {
     struct err err = ERR_INIT;
-    struct tls_pin pin;
-    l->identity = tls_identity_new();
-    tls_identity_pin(l->identity, &pin);
-    if (tls_context_peer(l->identity, &l->tls, &err) < 0)
+    if (agent_carrier_new(&l->api, l->options->workspace, &l->carrier, &err) < 0)
         return cli_failure(l->cli, &err);
-    l->carrier = agent_carrier_new(&l->api, l->options->workspace, &pin);
-    const struct lane_client_options lanes = {.tls = l->tls, .way = find_lane_way, .ud = l};
+    struct tls_context *tls = agent_carrier_tls(l->carrier);
+    const struct lane_client_options lanes = {.tls = tls, .way = find_lane_way, .ud = l};
     l->lanes = lane_client_new(l->loop, &lanes);
     const struct peer_link_options options = {.opener = agent_carrier_opener(l->carrier),
-                                              .tls = l->tls,
+                                              .tls = tls,
                                               .direct = l->key && !l->options->no_direct,
                                               .direct_patience = direct_patience,
                                               .changed = link_changed,
@@ -308,8 +302,6 @@ static void stop(struct ssh_link *l)
     /* What the link still has to close goes at the end of a turn. */
     loop_turn(l->loop, false);
     agent_carrier_free(l->carrier);
-    tls_context_unref(l->tls);
-    tls_identity_free(l->identity);
     signal_watch_free(l->hang_up);
 }
 

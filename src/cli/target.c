@@ -90,3 +90,19 @@ void target_agent_deinit(struct target_agent *t)
     free(t->path);
     t->path = NULL;
 }
+
+int target_call(struct cli *cli, const struct target *t, target_fn *fn, void *ud)
+{
+    struct api_client client;
+    struct target_agent at;
+    int code = api_client_open(&client, cli);
+    if (code != 0)
+        return code;
+    code = target_agent_find(&client, &t->ref, &at);
+    if (code == 0) {
+        code = fn(&client, t, &at, ud);
+        target_agent_deinit(&at);
+    }
+    api_client_close(&client);
+    return code;
+}

@@ -28,3 +28,9 @@ struct target_agent {
 int target_agent_find(struct api_client *c, const struct workspace_ref *ref,
                       struct target_agent *ret);
 void target_agent_deinit(struct target_agent *t);
+
+/* What a command does with what it was given. 0, or the exit code; an error has been printed. */
+typedef int target_fn(struct api_client *c, const struct target *t, const struct target_agent *at,
+                      void *ud);
+/* Finds the deployment and the agent, and calls `fn`. As target_fn. */
+int target_call(struct cli *cli, const struct target *t, target_fn *fn, void *ud);
