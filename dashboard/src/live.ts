@@ -5,13 +5,15 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { ApiError, agentPath, get, getAll, noteLoggedOut, workspacePath } from "./api";
-import type { Workspace } from "./types";
+import type { SharedTarget, Workspace } from "./types";
 
 export type LiveState = "connecting" | "open" | "lost";
 
 const BUSY_STATUS = [429, 503];
 const SILENCE_MS = 40_000; // keep-alives come every 15 s
 const ASK_EVERY_MS = 10_000;
+
+const OF_NO_WORKSPACE = ["workspaces", "shared"];
 
 const topics = new Map<string, unknown>();
 const topicListeners = new Map<string, Set<() => void>>();
@@ -42,7 +44,7 @@ function receive(event: string, text: string) {
     } catch {
         return;
     }
-    const scope = event === "workspaces" ? "" : `${watched}`;
+    const scope = OF_NO_WORKSPACE.includes(event) ? "" : `${watched}`;
     put([event, scope, value.agent ?? ""].join(" "), value);
 }
 
@@ -117,6 +119,8 @@ async function ask() {
     put("workspaces  ", { workspaces: list });
     if (watched)
         await askWorkspace(watched);
+    else
+        put("shared  ", { shared: await getAll<SharedTarget>("/shared", "shared") });
 }
 
 // ---- life ----
@@ -207,7 +211,7 @@ export function watchWorkspace(ref: string | null): void {
         return;
     watched = ref;
     for (const key of topics.keys())
-        if (!key.startsWith("workspaces "))
+        if (!OF_NO_WORKSPACE.includes(key.split(" ")[0]!))
             topics.delete(key);
     if (running)
         restart();

@@ -123,6 +123,22 @@ export interface Apps {
     apps: App[];
 }
 
+export interface SharedTarget {
+    workspace_id: string;
+    owner: string;
+    workspace: string;
+    agent: string;
+    port?: number | null;
+    slug?: string | null;
+    display_name?: string | null;
+    level: Level;
+    expires_at?: string | null;
+    status: Agent["status"];
+    listening?: boolean;
+    health?: Health | null;
+    url: string;
+}
+
 export interface Forward {
     id: string;
     user?: string | null;

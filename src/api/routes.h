@@ -55,6 +55,7 @@ enum api_auth {
       "putShare")                                                                                  \
     X(SHARE_DELETE, "DELETE", "/workspaces/{owner}/{workspace}/agents/{agent}/shares/{target}",    \
       USER, "deleteShare")                                                                         \
+    X(SHARED, "GET", "/shared", USER, "listShared")                                                \
     X(EVENTS, "GET", "/events", USER, "streamEvents")                                              \
     X(AUDIT, "GET", "/audit", USER, "listAudit")                                                   \
     X(AGENT_CONNECT, "GET", "/agent/connect", AGENT, "connectAgent")                               \

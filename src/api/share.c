@@ -8,7 +8,8 @@ enum {
     TEXT_MAX_LEN = 2048,
     LIST_MAX = 2 * SHARES_MAX,
     PORTS_MAX = 4096,
-    EXPIRES_MAX_SEC = 366 * 86400
+    EXPIRES_MAX_SEC = 366 * 86400,
+    PAGE_MAX = 1000,
 };
 
 static const struct api_field share_fields[] = {
@@ -76,3 +77,27 @@ static const struct api_field apps_fields[] = {
                API_REQ),
 };
 API_TYPE(api_apps_type, struct api_apps, "WorkspaceApps", apps_fields);
+
+static const struct api_field shared_target_fields[] = {
+    API_F_TEXT(struct api_shared_target, workspace_id, "workspace_id", id, API_REQ),
+    API_F_TEXT(struct api_shared_target, owner, "owner", user_name, API_REQ),
+    API_F_TEXT(struct api_shared_target, workspace, "workspace", workspace_name, API_REQ),
+    API_F_TEXT(struct api_shared_target, agent, "agent", agent_name, API_REQ),
+    API_F_NUMBER(struct api_shared_target, port, "port", 1, 65535, API_NULL),
+    API_F_TEXT(struct api_shared_target, slug, "slug", slug, API_NULL),
+    API_F_STRING(struct api_shared_target, display_name, "display_name", TEXT_MAX_LEN, API_NULL),
+    API_F_TEXT(struct api_shared_target, level, "level", share_level, API_REQ),
+    API_F_TEXT(struct api_shared_target, expires_at, "expires_at", time, API_NULL),
+    API_F_TEXT(struct api_shared_target, status, "status", agent_status, API_REQ),
+    API_F_BOOL(struct api_shared_target, listening, "listening", API_OPT),
+    API_F_TEXT(struct api_shared_target, health, "health", health, API_OPT),
+    API_F_STRING(struct api_shared_target, url, "url", TEXT_MAX_LEN, API_REQ),
+};
+API_TYPE(api_shared_target_type, struct api_shared_target, "SharedTarget", shared_target_fields);
+
+static const struct api_field shared_fields[] = {
+    API_F_LIST(struct api_shared, shared, n_shared, "shared", api_shared_target_type, PAGE_MAX,
+               API_REQ),
+    API_F_TEXT(struct api_shared, next, "next", id, API_NULL),
+};
+API_TYPE(api_shared_type, struct api_shared, "Shared", shared_fields);

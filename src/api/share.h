@@ -72,3 +72,29 @@ struct api_apps {
     size_t n_apps;
 };
 API_MESSAGE(apps);
+
+/* A port or an app in somebody else's workspace that the caller may open. */
+struct api_shared_target {
+    struct id workspace_id;
+    char owner[NAME_SIZE];
+    char workspace[NAME_SIZE];
+    char agent[NAME_SIZE];
+    uint16_t port;          /* 0: the app `slug` */
+    char slug[NAME_SIZE];   /* "": the port */
+    char *display_name;     /* of an app; may be NULL */
+    enum share_level level; /* that counts: users or authenticated */
+    usec_t expires_at;      /* since 1970 UTC; 0: never */
+    enum api_agent_status status;
+    bool listening;         /* of a port: something does, as the agent has told */
+    enum api_health health; /* of an app */
+    char *url;
+};
+API_MESSAGE(shared_target);
+
+/* GET /shared */
+struct api_shared {
+    struct api_shared_target *shared;
+    size_t n_shared;
+    struct id next; /* zero: that was all */
+};
+API_MESSAGE(shared);

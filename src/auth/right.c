@@ -44,6 +44,7 @@ static const struct rule {
     [RIGHT_TOKEN_DELETE] = {"token_delete", USER, EVERY, O, FULL},
     [RIGHT_WORKSPACE_LIST] = {"workspace_list", USER, EVERY, A | O, FULL},
     [RIGHT_WORKSPACE_CREATE] = {"workspace_create", USER, EVERY, O, FULL},
+    [RIGHT_SHARED_LIST] = {"shared_list", USER, EVERY, NOBODY, FULL},
     [RIGHT_AUDIT_READ] = {"audit_read", USER, EVERY, A | O, FULL},
 
     [RIGHT_WORKSPACE_READ] = {"workspace_read", WORKSPACE, EVERY, A | O, FULL | ONE},

@@ -24,6 +24,7 @@ enum right_action {
     RIGHT_TOKEN_DELETE,
     RIGHT_WORKSPACE_LIST,
     RIGHT_WORKSPACE_CREATE,
+    RIGHT_SHARED_LIST, /* what others share with them */
     RIGHT_AUDIT_READ,
     /* about a workspace: the object's owner is its owner */
     RIGHT_WORKSPACE_READ, /* it, its agents, its ports and shares */

@@ -43,6 +43,7 @@ static const struct {
     {RIGHT_TOKEN_DELETE, "yyy", "hny", "yhh"},
     {RIGHT_WORKSPACE_LIST, "yyy", "hyy", "yhh"},
     {RIGHT_WORKSPACE_CREATE, "yyy", "hny", "yhh"},
+    {RIGHT_SHARED_LIST, "yyy", "hnn", "yhh"},
     {RIGHT_AUDIT_READ, "yyy", "hyy", "yhh"},
     {RIGHT_WORKSPACE_READ, "yyy", "hyy", "yhy"},
     {RIGHT_WORKSPACE_DELETE, "yyy", "hny", "yhn"},

@@ -301,6 +301,8 @@ static void on_started(struct loop *loop, void *ud)
                                            .access_url = s->access_url,
                                            .wildcard_url = s->wildcard_url,
                                            .apps = s->wildcard_url ? &s->apps : NULL,
+                                           .path_app_sharing = !s->config->disable_path_apps &&
+                                                               s->config->path_app_sharing,
                                            .hand_overs = s->hand_overs,
                                            .version = ADIT_VERSION,
                                            .body_max = s->config->body_max,

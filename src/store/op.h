@@ -45,6 +45,7 @@
     X(SHARE_DELETE, share_delete, true)                                                            \
     X(SHARE_GET, share_get, false)                                                                 \
     X(SHARE_LIST, share_list, false)                                                               \
+    X(SHARED_LIST, shared_list, false)                                                             \
     X(GENERATION_BUMP, generation_bump, true)                                                      \
     X(GENERATION_LIST, generation_list, false)                                                     \
     X(KEY_LIST, key_list, false)                                                                   \

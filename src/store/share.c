@@ -12,6 +12,11 @@ static void deliver_shares(struct store_op *op)
     ((store_shares_fn *)op->fn)(op->ud, op->result, op->out.rows, op->result ? 0 : op->out.n);
 }
 
+static void deliver_shared(struct store_op *op)
+{
+    ((store_shared_fn *)op->fn)(op->ud, op->result, op->out.rows, op->result ? 0 : op->out.n);
+}
+
 static void deliver_generation(struct store_op *op)
 {
     ((store_generation_fn *)op->fn)(op->ud, op->result, op->out.num);
@@ -69,6 +74,18 @@ struct store_op *store_share_list(struct store *s, struct loop *loop, struct id 
     struct store_op *op =
         store_op_new(s, loop, STORE_OP_SHARE_LIST, deliver_shares, (void (*)(void))fn, ud);
     op->in.id = workspace_id;
+    return store_op_submit(op);
+}
+
+struct store_op *store_shared_list(struct store *s, struct loop *loop, struct id user_id,
+                                   usec_t now, struct store_page page, store_shared_fn *fn,
+                                   void *ud)
+{
+    struct store_op *op =
+        store_op_new(s, loop, STORE_OP_SHARED_LIST, deliver_shared, (void (*)(void))fn, ud);
+    op->in.id = user_id;
+    op->in.now = now;
+    op->in.page = page;
     return store_op_submit(op);
 }
 

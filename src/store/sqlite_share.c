@@ -10,17 +10,35 @@
     " FROM shares s LEFT JOIN share_generations g"                                                 \
     " ON g.agent_id = s.agent_id AND g.target = s.target "
 
+/* Of the share `s`: ports by number, then apps by slug. */
+#define TARGET_ORDER                                                                               \
+    "s.target GLOB '*[^0-9]*', iif(s.target GLOB '*[^0-9]*', 0, CAST(s.target AS INTEGER)), "      \
+    "s.target"
+
+/* Shares that are for the user ?1, those of the user's own workspaces among them. */
+#define SHARED_MEANT                                                                               \
+    "WITH meant (agent_id, target) AS"                                                             \
+    " (SELECT agent_id, target FROM share_users WHERE user_id = ?1"                                \
+    "  UNION SELECT agent_id, target FROM shares WHERE level = 'authenticated') "
+#define SHARED_COLUMNS                                                                             \
+    "s.id, s.agent_id, s.target, s.level, s.protocol, s.expires_at, w.id, w.owner_id, "            \
+    "w.template_id, w.name, u.name, a.name, a.alias, a.connected_at, a.disconnected_at, "          \
+    "NOT EXISTS (SELECT 1 FROM agents b WHERE b.workspace_id = w.id AND b.id <> a.id), "           \
+    "a.id = (SELECT b.id FROM agents b WHERE b.workspace_id = w.id"                                \
+    " ORDER BY b.name <> ?2, b.position LIMIT 1)"
+#define SHARED_PLACE                                                                               \
+    "JOIN agents a ON a.id = s.agent_id JOIN workspaces w ON w.id = a.workspace_id"                \
+    " JOIN users u ON u.id = w.owner_id "
+#define SHARED_ORDER "u.name, w.name, a.position, " TARGET_ORDER
+
 static void free_row(void *row)
 {
     share_deinit(row);
 }
 
-static int read_share(struct query *q, struct store_op *op)
+/* The next columns: agent's id, target, level, protocol, expiry. */
+static int read_columns(struct query *q, struct share *share)
 {
-    op->out.free_row = free_row;
-    struct share *share = store_op_row(op, sizeof(*share));
-    if (!share)
-        return -ENOBUFS;
     share->agent_id = query_id(q);
     if (share_set_target(share, span_of(query_borrow_text(q))) < 0)
         return -EINVAL;
@@ -30,8 +48,18 @@ static int read_share(struct query *q, struct store_op *op)
     if (share_protocol_parse(span_of(query_borrow_text(q)), &share->protocol) < 0)
         share->protocol = SHARE_HTTP;
     share->expires_at = query_int(q);
-    share->generation = query_int(q);
     return q->error;
+}
+
+static int read_share(struct query *q, struct store_op *op)
+{
+    op->out.free_row = free_row;
+    struct share *share = store_op_row(op, sizeof(*share));
+    if (!share)
+        return -ENOBUFS;
+    int r = read_columns(q, share);
+    share->generation = query_int(q);
+    return r < 0 ? r : q->error;
 }
 
 static int add_users(struct store_conn *conn, struct share *share)
@@ -83,12 +111,10 @@ int sqlite_share_get(struct store_conn *conn, struct store_op *op)
 int sqlite_share_list(struct store_conn *conn, struct store_op *op)
 {
     {
-        _cleanup_(query_end) struct query q = query_start(
-            conn, SHARE_SELECT "JOIN agents ON agents.id = s.agent_id"
-                               " WHERE agents.workspace_id = ? ORDER BY agents.position,"
-                               " s.target GLOB '*[^0-9]*',"
-                               " iif(s.target GLOB '*[^0-9]*', 0, CAST(s.target AS INTEGER)),"
-                               " s.target");
+        _cleanup_(query_end) struct query q =
+            query_start(conn, SHARE_SELECT "JOIN agents ON agents.id = s.agent_id"
+                                           " WHERE agents.workspace_id = ?"
+                                           " ORDER BY agents.position, " TARGET_ORDER);
         query_bind_id(&q, &op->in.id);
         int r;
         while ((r = query_step(&q)) == 1) {
@@ -100,6 +126,54 @@ int sqlite_share_list(struct store_conn *conn, struct store_op *op)
             return r;
     }
     return add_all_users(conn, op);
+}
+
+static int read_shared(struct query *q, struct store_op *op)
+{
+    struct store_shared *s = store_op_row(op, sizeof(*s));
+    if (!s)
+        return -ENOBUFS;
+    s->id = query_id(q);
+    if (read_columns(q, &s->share) < 0)
+        return -EINVAL;
+    s->ws.id = query_id(q);
+    s->ws.owner_id = query_id(q);
+    s->ws.template_id = query_id(q);
+    query_text(q, s->ws.name, sizeof(s->ws.name));
+    query_text(q, s->ws.owner_name, sizeof(s->ws.owner_name));
+    s->agent.id = s->share.agent_id;
+    s->agent.workspace_id = s->ws.id;
+    query_text(q, s->agent.name, sizeof(s->agent.name));
+    query_text(q, s->agent.alias, sizeof(s->agent.alias));
+    s->agent.connected_at = query_int(q);
+    s->agent.disconnected_at = query_int(q);
+    s->only_agent = query_bool(q);
+    s->default_agent = query_bool(q);
+    return q->error;
+}
+
+int sqlite_shared_list(struct store_conn *conn, struct store_op *op)
+{
+    int r = sqlite_check_page(conn, "SELECT 1 FROM shares WHERE id = ?", op->in.page);
+    if (r != 0)
+        return r;
+    _cleanup_(query_end) struct query q =
+        query_start(conn, SHARED_MEANT
+                    "SELECT " SHARED_COLUMNS " FROM meant JOIN shares s ON (s.agent_id, s.target) ="
+                    " (meant.agent_id, meant.target) " SHARED_PLACE
+                    "WHERE w.owner_id <> ?1 AND s.level IN ('users', 'authenticated')"
+                    " AND (s.expires_at = 0 OR s.expires_at > ?3)"
+                    " AND (?4 IS NULL OR (" SHARED_ORDER ") > (SELECT " SHARED_ORDER
+                    " FROM shares s " SHARED_PLACE "WHERE s.id = ?4))"
+                    " ORDER BY " SHARED_ORDER " LIMIT ?5");
+    query_bind_id(&q, &op->in.id);
+    query_bind_text(&q, agent_default_name);
+    query_bind_int(&q, op->in.now);
+    query_bind_id(&q, &op->in.page.after);
+    query_bind_int(&q, sqlite_page_limit(op->in.page));
+    while (r == 0 && (r = query_step(&q)) == 1)
+        r = read_shared(&q, op);
+    return r;
 }
 
 /* Counts one target up; the new generation is the operation's number. */
@@ -138,8 +212,8 @@ int sqlite_share_delete(struct store_conn *conn, struct store_op *op)
 static int insert_share(struct store_conn *conn, const struct store_op *op)
 {
     _cleanup_(query_end) struct query q =
-        query_start(conn, "INSERT INTO shares (agent_id, target, level, protocol, expires_at)"
-                          " VALUES (?, ?, ?, ?, ?)");
+        query_start(conn, "INSERT INTO shares (agent_id, target, level, protocol, expires_at, id)"
+                          " VALUES (?, ?, ?, ?, ?, randomblob(16))");
     const struct share *share = op->in.record;
     query_bind_id(&q, &op->in.id);
     query_bind_text(&q, op->in.name);

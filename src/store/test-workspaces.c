@@ -344,6 +344,80 @@ static void an_app_is_shared_like_a_port(void **state)
     assert_int_equal(GET_SHARE(p, &a, agent, "7zip"), 0);
 }
 
+static void on_shared(void *ud, int r, const struct store_shared *list, size_t n)
+{
+    struct answer *a = ud;
+    start_list(a, r, n);
+    for (size_t i = 0; i < n; i++) {
+        char target[SHARE_TARGET_SIZE], text[160];
+        share_target(&list[i].share, target);
+        snprintf(text, sizeof(text), "%s/%s.%s:%s%s%s", list[i].ws.owner_name, list[i].ws.name,
+                 list[i].agent.name, target, list[i].only_agent ? "!" : "",
+                 list[i].default_agent ? "*" : "");
+        add_name(a, text);
+        a->last_id = list[i].id;
+    }
+}
+
+#define SHARED(p, a, user, page)                                                                   \
+    ASK(p, a, store_shared_list((p)->store, (p)->loop, user, 100, page, on_shared, a))
+
+/* dan's workspace has two agents: "aa" and "main". */
+static void share_things(struct place *p, struct id bob, struct id dan)
+{
+    struct answer a;
+    char name[] = "eve";
+    char *people[] = {name};
+    struct store_agent_new two[] = {{.name = "aa", .token_hash = {8}},
+                                    {.name = "main", .token_hash = {9}}};
+    struct store_workspace_new new = {
+        .owner_id = dan, .name = "two", .template_name = "default", .agents = two, .n_agents = 2};
+    make_workspace(p, bob, "ws", 1, &a);
+    struct id ws = a.agents[0].id;
+    ASK(p, &a, store_workspace_create(p->store, p->loop, &new, on_workspace, &a));
+    struct share shares[] = {
+        {.agent_id = ws, .port = 10000, .level = SHARE_AUTHENTICATED},
+        {.agent_id = ws, .port = 80, .level = SHARE_USERS},
+        {.agent_id = ws, .port = 81, .level = SHARE_USERS, .expires_at = 100},
+        {.agent_id = ws, .port = 82, .level = SHARE_USERS, .expires_at = 101},
+        {.agent_id = ws, .slug = "lab", .level = SHARE_AUTHENTICATED},
+        {.agent_id = ws, .port = 83, .level = SHARE_PUBLIC},
+        {.agent_id = ws, .port = 84, .level = SHARE_OWNER},
+        {.agent_id = a.agents[1].id, .port = 90, .level = SHARE_AUTHENTICATED},
+        {.agent_id = a.agents[0].id, .port = 91, .level = SHARE_AUTHENTICATED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(shares); i++) {
+        if (shares[i].level == SHARE_USERS)
+            shares[i].users = (struct text_list){people, 1};
+        assert_int_equal(SET_SHARE(p, &a, &shares[i]), 0);
+    }
+}
+
+static void what_others_share_with_a_person_is_listed(void **state)
+{
+    struct place *p = *state;
+    struct answer a;
+    struct user bob = make_user(p, "bob", ROLE_MEMBER), eve = make_user(p, "eve", ROLE_MEMBER);
+    struct user dan = make_user(p, "dan", ROLE_MEMBER);
+    share_things(p, bob.id, dan.id);
+    SHARED(p, &a, eve.id, all);
+    assert_string_equal(a.names, "bob/ws.main:80!* bob/ws.main:82!* bob/ws.main:10000!* "
+                                 "bob/ws.main:lab!* dan/two.aa:91 dan/two.main:90* ");
+    SHARED(p, &a, dan.id, all);
+    assert_string_equal(a.names, "bob/ws.main:10000!* bob/ws.main:lab!* ");
+    SHARED(p, &a, bob.id, all);
+    assert_string_equal(a.names, "dan/two.aa:91 dan/two.main:90* ");
+
+    struct store_page page = {.limit = 4};
+    SHARED(p, &a, eve.id, page);
+    assert_int_equal(a.n, 4);
+    page.after = a.last_id;
+    SHARED(p, &a, eve.id, page);
+    assert_string_equal(a.names, "dan/two.aa:91 dan/two.main:90* ");
+    page.after = id_new();
+    assert_int_equal(SHARED(p, &a, eve.id, page), STORE_NOT_FOUND);
+}
+
 static void generations_only_grow(void **state)
 {
     struct place *p = *state;
@@ -416,6 +490,7 @@ int main(void)
         ON_STORE(a_text_that_is_too_long_is_refused),
         ON_STORE(a_share_is_kept_with_its_people),
         ON_STORE(an_app_is_shared_like_a_port),
+        ON_STORE(what_others_share_with_a_person_is_listed),
         ON_STORE(generations_only_grow),
         ON_STORE(with_the_workspace_go_agents_and_shares),
     };

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "api/routes.h"
+#include "api/share.h"
 #include "api/workspace.h"
 #include "base/mem.h"
 #include "http/exchange.h"
@@ -49,6 +50,8 @@ struct event_stream {
     bool all;
     struct workspace ws; /* its id is zero while there is none of that name */
     struct list topics;  /* the one asked for last at the end */
+    struct id *shared;   /* workspaces of which something is shown as shared */
+    size_t n_shared;
     struct topic *asked; /* `call` is about it */
     struct call *call;
     struct buf out;
@@ -68,6 +71,7 @@ static const struct topic_kind {
     {WEB_TOPIC_APPS, "apps", API_ROUTE_AGENT_APPS},
     {WEB_TOPIC_SHARES, "shares", API_ROUTE_SHARES},
     {WEB_TOPIC_FORWARDS, "forwards", API_ROUTE_AGENT_FORWARDS},
+    {WEB_TOPIC_SHARED, "shared", API_ROUTE_SHARED},
 };
 
 static const struct topic_kind *kind_of(const struct topic *t)
@@ -171,6 +175,7 @@ static void release(struct event_stream *s)
     list_for_each_safe (t, next, &s->topics, link)
         topic_free(s, t);
     buf_deinit(&s->out);
+    free(s->shared);
     free(s);
 }
 
@@ -221,6 +226,21 @@ static void read_workspace(struct event_stream *s, struct span json)
     api_workspace_release(&ws);
 }
 
+/* Whose ports and agents count here, too. */
+static void read_shared(struct event_stream *s, struct span json)
+{
+    struct api_shared msg;
+
+    if (api_shared_read(json, API_LENIENT, &msg, NULL) < 0)
+        return;
+    free(s->shared);
+    s->shared = xcalloc(msg.n_shared + 1, sizeof(*s->shared));
+    s->n_shared = msg.n_shared;
+    for (size_t i = 0; i < msg.n_shared; i++)
+        s->shared[i] = msg.shared[i].workspace_id;
+    api_shared_release(&msg);
+}
+
 static void pump(struct event_stream *s);
 
 static void on_answer(unsigned status, struct span json, void *ud)
@@ -234,6 +254,8 @@ static void on_answer(unsigned status, struct span json, void *ud)
         tell(s, t, json);
         if (t->kind == WEB_TOPIC_WORKSPACE)
             read_workspace(s, json);
+        else if (t->kind == WEB_TOPIC_SHARED)
+            read_shared(s, json);
     } else if (status == 404 && t->kind == WEB_TOPIC_WORKSPACE) {
         tell(s, t, SPAN("{\"deleted\":true}"));
         s->ws.id = (struct id){0};
@@ -362,9 +384,24 @@ static bool is_any_or(const struct id *wanted, const struct id *has)
     return id_is_zero(wanted) || id_equal(wanted, has);
 }
 
+/* Who a share is for is not told: any may be. What becomes of what is shown is. */
+static bool concerns_shared(const struct event_stream *s, const struct web_change *what)
+{
+    if (what->topics & WEB_TOPIC_SHARED)
+        return true;
+    if (!(what->topics & (WEB_TOPIC_PORTS | WEB_TOPIC_APPS | WEB_TOPIC_WORKSPACE)))
+        return false;
+    for (size_t i = 0; i < s->n_shared; i++)
+        if (is_any_or(&what->workspace_id, &s->shared[i]))
+            return true;
+    return false;
+}
+
 static bool concerns(const struct event_stream *s, const struct topic *t,
                      const struct web_change *what)
 {
+    if (t->kind == WEB_TOPIC_SHARED)
+        return concerns_shared(s, what);
     if (!(what->topics & t->kind))
         return false;
     if (t->kind == WEB_TOPIC_WORKSPACES)
@@ -403,8 +440,10 @@ static bool lost(const struct event_stream *s, const struct web_withdrawal *what
 void web_withdrawn(struct web *web, const struct web_withdrawal *what)
 {
     unsigned of_agents = WEB_TOPIC_PORTS | WEB_TOPIC_APPS | WEB_TOPIC_SHARES | WEB_TOPIC_FORWARDS;
+    bool is_template = !id_is_zero(&what->template_id); /* and its limit for shares */
     const struct web_change change = {
-        .topics = of_agents | (what->agents ? WEB_TOPIC_WORKSPACE : 0),
+        .topics = of_agents | (what->agents ? WEB_TOPIC_WORKSPACE : 0) |
+                  (is_template ? WEB_TOPIC_SHARED : 0),
         .workspace_id = what->workspace_id,
         .agent_id = what->agent_id,
         .template_id = what->template_id,
@@ -431,8 +470,10 @@ void web_end_streams(struct web *web)
 static void add_topics(struct event_stream *s, const struct store_workspace *ws)
 {
     topic_add(s, WEB_TOPIC_WORKSPACES, NULL);
-    if (!ws)
+    if (!ws) {
+        topic_add(s, WEB_TOPIC_SHARED, NULL);
         return;
+    }
     s->ws = ws->ws;
     topic_add(s, WEB_TOPIC_WORKSPACE, NULL);
 }

@@ -37,6 +37,7 @@ const struct handler web_handlers[API_ROUTE_COUNT] = {
     [API_ROUTE_SHARES] = {.run = shares_list},
     [API_ROUTE_SHARE_SET] = {.run = shares_put, .body = &api_share_put_type},
     [API_ROUTE_SHARE_DELETE] = {.run = shares_delete},
+    [API_ROUTE_SHARED] = {.run = shared_list},
     [API_ROUTE_EVENTS] = {.run = events_open},
     [API_ROUTE_AUDIT] = {.run = audit_list},
     [API_ROUTE_AGENT_CONNECT] = {.run_agent = agents_connect},

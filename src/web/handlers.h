@@ -29,6 +29,8 @@ agent_handler_fn agents_connect;
 handler_fn agent_ports_list, agent_forwards_list;
 /* shares.c */
 handler_fn shares_list, shares_put, shares_delete;
+/* shared.c */
+handler_fn shared_list;
 /* apps.c */
 handler_fn apps_list, apps_list_agent;
 /* events.c */

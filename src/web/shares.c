@@ -146,7 +146,8 @@ static void withdraw(struct call *c)
 static void tell_change(struct call *c)
 {
     const struct sharing *s = c->state;
-    struct web_change change = {.topics = WEB_TOPIC_PORTS | WEB_TOPIC_APPS | WEB_TOPIC_SHARES,
+    struct web_change change = {.topics = WEB_TOPIC_PORTS | WEB_TOPIC_APPS | WEB_TOPIC_SHARES |
+                                          WEB_TOPIC_SHARED,
                                 .owner_id = s->ws.owner_id,
                                 .workspace_id = s->ws.id,
                                 .agent_id = s->agent.id};

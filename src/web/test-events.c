@@ -222,10 +222,34 @@ static void others_workspaces_tell_nothing(void **state)
 
     make_people(s, &p);
     reader_open(&r, s, "/api/v1/events", p.bob);
-    expect(&r, "event: workspaces\n");
+    expect(&r, "event: shared\ndata: {\"shared\":[],");
     expect(&r, "\n\n");
     assert_int_equal(ask(s, "POST", "/api/v1/workspaces", p.ada, "{\"name\":\"hers\"}"), 201);
     expect_silence(&r);
+    reader_close(&r);
+}
+
+static void what_is_shared_with_a_person_is_told_as_it_comes_and_goes(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+    struct reader r;
+    struct web_change change = {.topics = WEB_TOPIC_PORTS};
+
+    make_people(s, &p);
+    reader_open(&r, s, "/api/v1/events", p.ada);
+    expect(&r, "event: shared\ndata: {\"shared\":[],");
+    assert_int_equal(ask(s, "PUT", "/api/v1/workspaces/bob/dev/agents/main/shares/8080", p.bob,
+                         "{\"level\":\"users\",\"users\":[\"ada\"]}"),
+                     200);
+    expect(&r, "event: shared\ndata: {\"shared\":[{");
+    expect(&r, "\"listening\":false");
+    s->told[WEB_AGENT_PORTS] = s->ports_json;
+    web_changed(s->web, &change);
+    expect(&r, "event: shared\n");
+    expect(&r, "\"listening\":true");
+    assert_int_equal(ask(s, "DELETE", "/api/v1/workspaces/bob/dev", p.bob, NULL), 204);
+    expect(&r, "event: shared\ndata: {\"shared\":[],");
     reader_close(&r);
 }
 
@@ -388,6 +412,7 @@ int main(void)
         T(a_change_that_changes_nothing_is_not_told),
         T(a_workspace_is_told_when_it_is_made_and_when_it_is_gone),
         T(others_workspaces_tell_nothing),
+        T(what_is_shared_with_a_person_is_told_as_it_comes_and_goes),
         T(administrators_may_look_at_all),
         T(bad_questions_are_refused),
         T(a_stream_ends_with_its_session),

@@ -106,6 +106,7 @@ static const struct {
      "{\"name\":\"dev\",\"owner\":\"bob\"}",
      {401, 404, 409, 403, 409, 404, 404}},
     {API_ROUTE_WORKSPACE, "/workspaces/bob/dev", NULL, {401, 404, 200, 200, 200, 200, 404}},
+    {API_ROUTE_SHARED, "/shared", NULL, {401, 200, 200, 200, 200, 404, 404}},
     {API_ROUTE_WORKSPACE, "/workspaces/bob/none", NULL, {401, 404, 404, 404, 404, 404, 404}},
     {API_ROUTE_AGENT_PORTS,
      "/workspaces/bob/dev/agents/main/ports",

@@ -57,6 +57,7 @@ enum web_topic {
     WEB_TOPIC_APPS = 8,
     WEB_TOPIC_SHARES = 16,
     WEB_TOPIC_FORWARDS = 32,
+    WEB_TOPIC_SHARED = 64, /* with whom a port or an app is shared */
 };
 
 /* What a connected agent tells of itself, unasked: each the message of api/ named beside it. */
@@ -132,6 +133,7 @@ struct web_options {
     const char *access_url;      /* "https://adit.example.com"; borrowed, as the next two */
     const char *wildcard_url;    /* "*.apps.example.com" */
     const struct app_site *apps; /* NULL: there is no wildcard */
+    bool path_app_sharing;       /* apps at paths of the access URL may be shared */
     struct key_ring *hand_overs;
     const char *version;
     size_t body_max; /* bytes of a request's body */

@@ -115,6 +115,31 @@ def test_tokens_are_made_listed_and_revoked(deployment, person, supervisor, tmp_
 
 # ---- workspaces ----
 
+def test_what_others_share_is_listed(deployment):
+    anna, bob, eve = deployment.user(), deployment.user(), deployment.user()
+    place = f"{anna.name}/dev"
+
+    def rows_of(person):
+        return [row.split() for row in person.run("list", "--shared").out.splitlines()
+                if f" {place} " in row]
+
+    anna.run("create", "dev")
+    anna.run("share", "dev", "3000", "--with", bob.name, "--expires", "2h")
+    assert rows_of(eve) == [] and rows_of(anna) == []
+    (row,) = rows_of(bob)
+    assert row[:3] == ["3000", place, "never"]
+    assert " ".join(row[3:-1]) == "you by name, for another 2 h"
+    assert row[-1].startswith(f"http://3000--dev--{anna.name}.")
+    listed = bob.run("list", "--shared", "--output", "json").json()
+    assert [(each["port"], each["level"]) for each in listed
+            if each["owner"] == anna.name] == [(3000, "users")]
+    anna.run("share", "dev", "3000", "--level", "authenticated")
+    assert " ".join(rows_of(eve)[0][3:-1]) == "everyone who can log in"
+    assert "do not go together" in bob.run("list", "--shared", "--names", code=2).err
+    anna.run("delete", "dev", "--yes")
+    assert rows_of(bob) == []
+
+
 def test_a_workspace_from_its_making_to_its_end(person, deployment, supervisor):
     made = person.run("create", "dev", "--output", "json").json()
     assert made["workspace"]["name"] == "dev" and made["workspace"]["owner"] == person.name

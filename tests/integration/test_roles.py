@@ -169,7 +169,7 @@ def test_no_answer_to_a_stranger_tells_of_what_is_hidden(operation, world):
 @pytest.mark.parametrize("operation", sorted(
     name for name in SECURED if name not in ENDLESS and name not in (
         "logout", "getMe", "putPassword", "listTokens", "createToken", "listWorkspaces",
-        "listAudit", "listTemplates", "getTemplate", "listUsers") and
+        "listShared", "listAudit", "listTemplates", "getTemplate", "listUsers") and
     name not in WORKSPACE_OPERATIONS))
 def test_what_takes_an_administrator_is_refused_to_members_and_auditors(operation, world):
     for who in ("stranger", "auditor", "app token", "workspace token"):

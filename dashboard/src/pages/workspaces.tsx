@@ -8,6 +8,7 @@ import type { Agent, Workspace } from "../types";
 import { Badge, Button, Empty, Loading, Status, Time, announce, type Tone } from "../ui/basics";
 import { Icon } from "../ui/icons";
 import { CreateWorkspace } from "./create_workspace";
+import { SharedSection } from "./shared";
 
 export const STATUS: Record<Agent["status"], { tone: Tone; text: string }> = {
     connected: { tone: "good", text: "Connected" },
@@ -136,6 +137,7 @@ export function WorkspacesPage() {
                                 ))}
                             </ul>
                         )}
+            <SharedSection />
             {creating && <CreateWorkspace onClose={() => setCreating(false)} />}
         </>
     );
