@@ -127,7 +127,11 @@ struct stream *h2_request(struct h2 *session, const struct h2_head *head, bool e
  */
 int h2_answer(struct stream *channel, unsigned status, const struct h2_field *fields,
               size_t n_fields, bool end);
-/* Answers with a whole short body (may be NULL) and frees the channel, whatever came of it. */
+/*
+ * Answers with a whole body (may be NULL) and frees the channel, whatever came of it. The body is
+ * copied, beyond what a channel else queues; one longer than H2_ANSWER_MAX is answered 500 instead.
+ */
+enum { H2_ANSWER_MAX = 1 << 20 };
 void h2_answer_and_free(struct stream *channel, unsigned status, const struct h2_field *fields,
                         size_t n_fields, const char *body);
 

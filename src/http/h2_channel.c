@@ -455,14 +455,18 @@ int h2_answer(struct stream *channel, unsigned status, const struct h2_field *fi
 void h2_answer_and_free(struct stream *channel, unsigned status, const struct h2_field *fields,
                         size_t n_fields, const char *body)
 {
+    struct h2_channel *ch = channel_of(channel);
     size_t len = body ? strlen(body) : 0;
+    if (len > H2_ANSWER_MAX) {
+        status = 500;
+        n_fields = len = 0;
+    }
     if (h2_answer(channel, status, fields, n_fields, len == 0) == 0 && len > 0) {
-        struct h2_channel *ch = channel_of(channel);
-        /* A body that does not fit is cut by a reset, which tells the peer so. */
-        if (buf_append(&ch->out, body, len) == 0) {
-            ch->session->queued += len;
-            stream_shutdown(channel);
-        }
+        if (ch->out.max < len)
+            ch->out.max = len;
+        buf_append(&ch->out, body, len);
+        ch->session->queued += len;
+        stream_shutdown(channel);
     }
     stream_free(channel);
 }
