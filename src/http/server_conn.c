@@ -112,6 +112,9 @@ static void refuse(struct server_conn *c, unsigned status)
                    strlen(text) + 1, status == 405 ? "Allow: GET, HEAD, POST\r\n" : "", text);
     c->keep_alive = false;
     c->last_write = loop_now(c->loop);
+    if (c->o.refusals && status - HTTP_REFUSED_FIRST < HTTP_REFUSED_COUNT)
+        atomic_fetch_add_explicit(&c->o.refusals->refused[status - HTTP_REFUSED_FIRST], 1,
+                                  memory_order_relaxed);
     set_state(c, CONN_FINISH);
 }
 

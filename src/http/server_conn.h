@@ -11,6 +11,7 @@
  * space before a colon, bad names, a missing, repeated or invalid Host, an absolute target whose
  * host is not that of Host, bad chunk sizes.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,19 +35,29 @@ typedef void exchange_fn(struct exchange *x, void *ud);
  */
 typedef void server_conn_closed_fn(struct server_conn *c, void *ud);
 
+/*
+ * How many heads were refused before a handler saw them, by status: refused[400 - 400] …. For any
+ * number of connections on any threads.
+ */
+enum { HTTP_REFUSED_FIRST = 400, HTTP_REFUSED_COUNT = 112 };
+struct http_refusals {
+    atomic_uint_fast64_t refused[HTTP_REFUSED_COUNT];
+};
+
 /* Every 0 means the default named beside it. */
 struct server_conn_options {
-    size_t max_request_line; /* 16 KiB, beyond it 414 */
-    size_t max_header_bytes; /* 32 KiB, beyond it 431 */
-    size_t max_header_count; /* 100, beyond it 431 */
-    usec_t header_timeout;   /* 10 s from the first byte of a head to its end, then 408 */
-    usec_t body_timeout;     /* 30 s without a byte of a body that the handler waits for */
-    usec_t send_timeout;     /* 5 min without the peer taking a byte of an answer */
-    usec_t idle_timeout;     /* 75 s between requests (and before the first) */
-    unsigned max_requests;   /* 10,000 on one connection */
-    bool allow_connect;      /* hand CONNECT to the handler; otherwise 405 */
-    bool tls;                /* what lies below is TLS; for exchange_is_tls() */
-    struct addr peer;        /* for exchange_peer() */
+    size_t max_request_line;        /* 16 KiB, beyond it 414 */
+    size_t max_header_bytes;        /* 32 KiB, beyond it 431 */
+    size_t max_header_count;        /* 100, beyond it 431 */
+    usec_t header_timeout;          /* 10 s from the first byte of a head to its end, then 408 */
+    usec_t body_timeout;            /* 30 s without a byte of a body that the handler waits for */
+    usec_t send_timeout;            /* 5 min without the peer taking a byte of an answer */
+    usec_t idle_timeout;            /* 75 s between requests (and before the first) */
+    unsigned max_requests;          /* 10,000 on one connection */
+    bool allow_connect;             /* hand CONNECT to the handler; otherwise 405 */
+    bool tls;                       /* what lies below is TLS; for exchange_is_tls() */
+    struct addr peer;               /* for exchange_peer() */
+    struct http_refusals *refusals; /* is counted up; NULL: nothing is. Borrowed */
 
     exchange_fn *handler;
     server_conn_closed_fn *closed; /* may be NULL */

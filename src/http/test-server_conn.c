@@ -575,7 +575,9 @@ static void expect_status(struct fixture *f, const char *request, const char *st
 static void heads_have_limits(void **state)
 {
     struct fixture f;
+    struct http_refusals refusals = {0};
     setup(&f);
+    f.options.refusals = &refusals;
     size_t line = 16 * 1024 - strlen("GET / HTTP/1.1");
     _cleanup_free_ char *fits = with_long("GET /", line, " HTTP/1.1\r\nHost: a\r\n\r\n");
     expect_status(&f, fits, "200");
@@ -604,6 +606,9 @@ static void heads_have_limits(void **state)
     buf_append_str(&many, "X: y\r\n\r\n");
     expect_status(&f, buf_cstr(&many), "431");
     buf_deinit(&many);
+    assert_int_equal(refusals.refused[414 - HTTP_REFUSED_FIRST], 2);
+    assert_int_equal(refusals.refused[431 - HTTP_REFUSED_FIRST], 3);
+    assert_int_equal(refusals.refused[400 - HTTP_REFUSED_FIRST], 0);
     teardown(&f);
 }
 

@@ -56,7 +56,7 @@ enum audit_direction {
     AUDIT_REMOTE, /* out of the workspace */
 };
 
-enum audit_carrier { AUDIT_NO_CARRIER, AUDIT_RELAY, AUDIT_DIRECT };
+enum audit_carrier { AUDIT_NO_CARRIER, AUDIT_RELAY, AUDIT_DIRECT, AUDIT_CARRIER_COUNT };
 
 enum {
     AUDIT_TARGET_SIZE = 320, /* host:port, a path, or the name of what was changed; cut to fit */

@@ -177,6 +177,17 @@ static void ask_in_time(struct agent_records *r, size_t n)
         ask(r);
 }
 
+static void count_forwards(struct server_worker *w, const struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const struct audit_event *e = &b->events[i];
+        if (e->action != AUDIT_FORWARD_CLOSE)
+            continue;
+        METRIC_ADD(&w->metrics, forwards[e->carrier], 1);
+        METRIC_ADD(&w->metrics, forward_bytes[e->carrier], e->bytes_in + e->bytes_out);
+    }
+}
+
 static void on_stored(void *ud, int result)
 {
     struct batch *b = ud;
@@ -189,6 +200,8 @@ static void on_stored(void *ud, int result)
                   LOG_STR("reason", store_result_text(result)));
     else
         audit_file_add(b->w->server->audit_file, b->events, b->n);
+    if (result == STORE_OK)
+        count_forwards(b->w, b);
     if (r && result == STORE_OK) {
         r->after = b->last;
         ask_in_time(r, b->n);

@@ -149,7 +149,8 @@ static void on_closed(struct server_conn *http, void *ud)
 static void start_http(struct conn *c, struct stream *s, bool tls)
 {
     const struct server_config *config = c->w->server->config;
-    struct server_conn_options options = {.header_timeout = config->header_timeout,
+    struct server_conn_options options = {.refusals = &c->w->server->http_refusals,
+                                          .header_timeout = config->header_timeout,
                                           .idle_timeout = config->idle_timeout,
                                           .tls = tls,
                                           .peer = c->peer,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "http/server_conn.h"
 #include "io/timer.h"
 #include "proto/app_url.h"
 #include "proxy/proxy.h"
@@ -69,6 +70,7 @@ struct server {
     struct hub *hub;
     struct quota *quota;
     struct web_counters web_counters;
+    struct http_refusals http_refusals;
     struct loop *main; /* of the thread that called server_run() */
 
     struct listen_list listen; /* as bound: ports are known */

@@ -66,6 +66,46 @@ static void write_workers(struct server *s, struct buf *out)
     }
 }
 
+static uint64_t sum_forwards(struct server *s, enum audit_carrier carrier, bool bytes)
+{
+    uint64_t sum = 0;
+
+    for (unsigned w = 0; w < s->n_workers; w++) {
+        struct worker_metrics *m = &s->workers[w].metrics;
+        sum += atomic_load_explicit(bytes ? &m->forward_bytes[carrier] : &m->forwards[carrier],
+                                    memory_order_relaxed);
+    }
+    return sum;
+}
+
+/* Also what went directly, of which the server sees nothing but the record. */
+static void write_forwards(struct server *s, struct buf *out)
+{
+    static const char *const names[] = {"adit_forwards_total", "adit_forward_bytes_total"};
+
+    for (int bytes = 0; bytes < 2; bytes++) {
+        head(out, names[bytes], "counter",
+             bytes ? "Bytes of those, both directions."
+                   : "Forwarded connections on the record that have ended, by path.");
+        for (enum audit_carrier c = AUDIT_RELAY; c < AUDIT_CARRIER_COUNT; c++)
+            buf_appendf(out, "%s{path=\"%s\"} %llu\n", names[bytes], audit_carrier_name(c),
+                        (unsigned long long)sum_forwards(s, c, bytes));
+    }
+}
+
+/* What never became a request; the quotas of connections are counted by themselves. */
+static void write_refusals(struct server *s, struct buf *out)
+{
+    head(out, "adit_http_refused_total", "counter",
+         "Heads of requests that were refused before any route was looked for, by status.");
+    for (unsigned i = 0; i < HTTP_REFUSED_COUNT; i++) {
+        uint64_t n = atomic_load_explicit(&s->http_refusals.refused[i], memory_order_relaxed);
+        if (n > 0)
+            buf_appendf(out, "adit_http_refused_total{status=\"%u\"} %llu\n",
+                        HTTP_REFUSED_FIRST + i, (unsigned long long)n);
+    }
+}
+
 static void write_requests(struct server *s, struct buf *out)
 {
     struct web_count count;
@@ -157,6 +197,8 @@ int metrics_write(struct server *s, struct buf *out)
         "Audit events that could not be written to the audit file.",
         audit_file_lost(s->audit_file));
     write_workers(s, out);
+    write_forwards(s, out);
+    write_refusals(s, out);
     write_requests(s, out);
     write_proxy(s, out);
     write_store(s, out);

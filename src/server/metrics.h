@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "model/audit.h"
 
 struct server;
 
@@ -20,6 +21,9 @@ struct worker_metrics {
     atomic_uint_fast64_t lane_bytes; /* as relayed_bytes */
     atomic_uint_fast64_t agents_refused;
     atomic_uint_fast64_t agents_replaced;
+    /* Forwarded connections that have ended, as the agents recorded them, by enum audit_carrier. */
+    atomic_uint_fast64_t forwards[AUDIT_CARRIER_COUNT];
+    atomic_uint_fast64_t forward_bytes[AUDIT_CARRIER_COUNT];
 };
 
 #define METRIC_ADD(metrics, name, n)                                                               \

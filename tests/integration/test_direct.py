@@ -78,6 +78,10 @@ def test_the_record_tells_which_way_a_connection_went(own_workspace, supervisor,
                             f"{net.free_port()}:{tcp_echo.port}")
     assert works(running.ports[0])
     until(lambda: "relay" in recorded(own_workspace), "a relayed connection on record")
+    numbers = own_workspace.deployment.metrics()
+    for path in ("direct", "relay"):
+        assert numbers[f'adit_forwards_total{{path="{path}"}}'] >= 1
+        assert numbers[f'adit_forward_bytes_total{{path="{path}"}}'] > 0
 
 
 def recorded(workspace):

@@ -19,13 +19,6 @@ BULK = 64 << 20
 WAYS = (("--no-direct",), ())
 
 
-def metrics(deployment):
-    """Every number of /metrics that has no labels."""
-    text = requests.get(deployment.url + "/metrics", timeout=20, verify=False).text
-    return {line.split()[0]: float(line.split()[1]) for line in text.splitlines()
-            if line and not line.startswith("#") and "{" not in line.split()[0]}
-
-
 @pytest.fixture
 def mine(own_workspace, supervisor):
     return Cli(supervisor, own_workspace.owner.home, own_workspace.owner.name)
@@ -54,10 +47,10 @@ def test_a_download_moves_to_a_lane(own_workspace, mine, tcp_server, way):
         assert net.read_digest(connection) == (GIB, source.sha256)
     forward.wait_event("lane")
     assert "result" not in forward.wait_event("connection_closed", received=GIB)
-    until(lambda: metrics(own_workspace.deployment)["adit_lanes"] == 0, "the lane's end")
-    assert metrics(own_workspace.deployment)["adit_lanes_opened_total"] == (1 if way else 0)
+    until(lambda: own_workspace.deployment.metrics()["adit_lanes"] == 0, "the lane's end")
+    assert own_workspace.deployment.metrics()["adit_lanes_opened_total"] == (1 if way else 0)
     if way:  # this counter is a second old at most
-        until(lambda: metrics(own_workspace.deployment)["adit_lane_bytes_total"] > GIB // 2,
+        until(lambda: own_workspace.deployment.metrics()["adit_lane_bytes_total"] > GIB // 2,
               "the lane's bytes")
 
 
@@ -102,7 +95,7 @@ def test_a_light_connection_stays_on_the_session(own_workspace, mine, tcp_server
         with connect(forward) as connection:
             assert net.read_digest(connection) == (source.size, source.sha256)
     assert forward.process.events(event="lane") == []
-    assert metrics(own_workspace.deployment)["adit_lanes_opened_total"] == 0
+    assert own_workspace.deployment.metrics()["adit_lanes_opened_total"] == 0
 
 
 # ---- the server's port ----
@@ -220,7 +213,7 @@ def test_lanes_end_with_the_session(tickets, own_workspace):
     assert a.recv(1) == b"" and b.recv(1) == b""
     assert status(waiting) == 404
     assert status(tickets.show(tickets.make(3, "c"))) == 404
-    until(lambda: metrics(own_workspace.deployment)["adit_lanes"] == 0, "no lane")
+    until(lambda: own_workspace.deployment.metrics()["adit_lanes"] == 0, "no lane")
 
 
 def test_a_session_has_so_many_lanes_and_no_more(tickets):
@@ -412,9 +405,9 @@ def test_a_stuck_reader_holds_no_memory(own_workspace, mine, tcp_server):
         forward.wait_event("lane")
 
         def stands_still():
-            before = metrics(own_workspace.deployment)["adit_lane_bytes_total"]
+            before = own_workspace.deployment.metrics()["adit_lane_bytes_total"]
             threading.Event().wait(1.5)  # the counter is a second old at most
-            return metrics(own_workspace.deployment)["adit_lane_bytes_total"] == before
+            return own_workspace.deployment.metrics()["adit_lane_bytes_total"] == before
         until(stands_still, "the sender stopped", timeout=30)
         for process in (forward.process, own_workspace.deployment.server, own_workspace.agent):
             assert process.memory_kib("VmHWM") < 64 * 1024 * (1 if SCALE == 1 else 8), process.name
@@ -445,7 +438,7 @@ def test_lanes_come_about_where_the_server_speaks_https(https, tcp_server):
     with connect(forward) as connection:
         assert net.read_digest(connection) == (BULK, source.sha256)
     forward.wait_event("lane")
-    assert metrics(https)["adit_lanes_opened_total"] == 1
+    assert https.metrics()["adit_lanes_opened_total"] == 1
 
 
 def test_the_https_port_takes_lanes_in_plain_http_and_nothing_else(https):

@@ -158,15 +158,22 @@ def test_a_body_of_another_type_is_refused(method, path, operation, deployment, 
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ], ids=range(15))
 def test_what_is_no_request_is_refused(data, deployment):
+    def refused():
+        return sum(number for name, number in deployment.metrics().items()
+                   if name.startswith("adit_http_refused_total"))
+
+    before = refused()
     answer = send(deployment, data, then_end=True)
     assert answer.status is None or 400 <= answer.status < 600
     assert answer.status != 200
+    assert refused() - before == (answer.status is not None)
     expect_alive(deployment)
 
 
 def test_half_requests_are_ended(make_deployment):
     deployment = make_deployment("--header-timeout", "1s")
     assert send(deployment, b"GET / HTTP/1.1\r\nHost: x\r\nX-Ha").status == 408
+    assert deployment.metrics()['adit_http_refused_total{status="408"}'] == 1
     login = b"POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     answer = send(deployment, login + b"Content-Length: 100\r\n\r\n{", then_end=True)
     assert answer.status in (400, None)
