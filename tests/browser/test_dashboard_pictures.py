@@ -114,13 +114,7 @@ def scene(make_deployment, services, tmp_path):
 
 
 def make(deployment, owner, name, template):
-    made = owner.run("create", name, "--template", template, "--output", "json").json()
-    home = deployment.root / "agents" / f"{owner.name}.{name}"
-    home.mkdir(parents=True)
-    token_file = home / "token"
-    token_file.touch(mode=0o600)
-    token_file.write_text(made["tokens"][0]["token"] + "\n")
-    return adit.Workspace(name, owner, token_file, deployment)
+    return deployment.workspace(owner, name, agent=False, template=template, probes=True)
 
 
 def only(here, ports):

@@ -50,16 +50,7 @@ def template(deployment):
 @pytest.fixture
 def place(deployment, template):
     """A workspace of a new person's, with that template and an agent."""
-    owner = deployment.user()
-    made = owner.run("create", "dev", "--template", template, "--output", "json").json()
-    home = deployment.root / "agents" / f"{owner.name}.dev"
-    home.mkdir(parents=True)
-    token_file = home / "token"
-    token_file.touch(mode=0o600)
-    token_file.write_text(made["tokens"][0]["token"] + "\n")
-    workspace = adit.Workspace("dev", owner, token_file, deployment)
-    workspace.start_agent()
-    return workspace
+    return deployment.workspace(deployment.user(), "dev", template=template, probes=True)
 
 
 def row(port):

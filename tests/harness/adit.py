@@ -153,15 +153,17 @@ class Workspace:
     token_file: Path
     deployment: "Deployment"
     agent: object = None
+    probes: bool = False
 
     def start_agent(self, *args, env=None, through=()):
-        """Starts the agent and returns when it is connected. `through`: a command that runs it."""
+        """Starts the agent and returns when it is connected. `through`: a command that runs it.
+        Unless the workspace probes, it leaves alone what other tests listen with and count."""
         home = self.token_file.parent
         (home / "tmp").mkdir(exist_ok=True)
         self.agent = self.deployment.supervisor.start(
             f"agent ({self.name})",
             [*through, PROGRAM, "agent", "--url", self.deployment.url, "--token-file",
-             self.token_file, *args],
+             self.token_file, *([] if self.probes else ["--no-port-probe"]), *args],
             env=clean_environment(home, **(env or {})), cwd=home, good_codes=(0,))
         self.wait_connected()
         return self.agent
@@ -246,8 +248,9 @@ class Deployment:
         person.login(self.url, password)
         return person
 
-    def workspace(self, owner=None, name=None, agent=True, template=None):
-        """A new workspace of the owner (the administrator if not given), with its agent."""
+    def workspace(self, owner=None, name=None, agent=True, template=None, probes=False):
+        """A new workspace of the owner (the administrator if not given), with its agent.
+        `probes`: which finds out what ports speak by connecting to them."""
         owner = owner or self.admin
         name = name or self.unique("ws")
         chosen = ("--template", template) if template else ()
@@ -257,10 +260,16 @@ class Deployment:
         token_file = home / "token"
         token_file.touch(mode=0o600)
         token_file.write_text(made["tokens"][0]["token"] + "\n")
-        workspace = Workspace(name, owner, token_file, self)
+        workspace = Workspace(name, owner, token_file, self, probes=probes)
         if agent:
             workspace.start_agent()
         return workspace
+
+    def metrics(self):
+        """Every number of /metrics, by its name with its labels."""
+        text = requests.get(self.url + "/metrics", timeout=20, verify=False).text
+        return {name: float(number) for name, _, number in
+                (line.rpartition(" ") for line in text.splitlines() if line[:1] not in ("#", ""))}
 
     def api(self, token=None):
         return Api(self.url, token)

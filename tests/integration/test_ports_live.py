@@ -75,7 +75,7 @@ def site(session_supervisor, tmp_path_factory):
     made = adit.Deployment(session_supervisor, tmp_path_factory.mktemp("ports"),
                            ("--workers", "2")).start().set_up()
     made.token = apps.token_of(made.admin, made.url)
-    made.ws = made.workspace(name="dev")
+    made.ws = made.workspace(name="dev", probes=True)
     return made
 
 
@@ -121,8 +121,7 @@ def test_a_port_is_listed_at_once_when_it_is_asked_for(site, service):
 
 def test_without_probes_what_a_port_speaks_is_not_known(make_deployment, service, events):
     made = make_deployment()
-    ws = made.workspace(agent=False)
-    ws.start_agent("--no-port-probe")
+    ws = made.workspace()
     with Events(made, apps.token_of(made.admin, made.url), f"admin/{ws.name}") as mine:
         mine.wait("forwards")
         web = service("http")
