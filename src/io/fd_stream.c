@@ -22,7 +22,8 @@ struct fd_stream {
     int recv_error; /* what failed once stays failed: the kernel tells an error only once */
     int send_error;
     bool shut;
-    uint64_t dry_in; /* the loop's turn in which all that was there has been received; 0: none */
+    uint64_t dry_in;  /* the loop's turn in which all that was there has been received; 0: none */
+    uint64_t full_in; /* likewise: no more was taken to be sent */
     struct watch *watch; /* made when first wanted */
 };
 
@@ -54,6 +55,14 @@ static ssize_t fd_recv(struct stream *s, void *data, size_t len)
     return f->recv_error = -errno;
 }
 
+static size_t sum(const struct iovec *iov, size_t n)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        len += iov[i].iov_len;
+    return len;
+}
+
 static ssize_t fd_send(struct stream *s, const struct iovec *iov, int n_iov)
 {
     struct fd_stream *f = (struct fd_stream *)s;
@@ -64,9 +73,14 @@ static ssize_t fd_send(struct stream *s, const struct iovec *iov, int n_iov)
     ssize_t n;
     if (f->send_error)
         return f->send_error;
+    if (s->loop && f->full_in == s->loop->turn)
+        return -EAGAIN;
     do {
         n = sendmsg(f->fd, &msg, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
+    /* As in fd_recv(): what is taken in part has filled the socket. */
+    bool full = n < 0 || (size_t)n < sum(msg.msg_iov, msg.msg_iovlen);
+    f->full_in = full && s->loop ? s->loop->turn : 0;
     if (n >= 0)
         return n;
     if (errno == EAGAIN)
@@ -108,7 +122,7 @@ static void fd_attach(struct stream *s, struct loop *loop)
 {
     struct fd_stream *f = (struct fd_stream *)s;
     s->loop = loop;
-    f->dry_in = 0;
+    f->dry_in = f->full_in = 0;
 }
 
 static void fd_free(struct stream *s)

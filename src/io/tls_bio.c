@@ -4,6 +4,12 @@
  * WebSocket lies below). The cork is on only between two calls out of tls_stream.c, so the buffers
  * can be shared: as many are made as TLS streams lie one below the other. What the stream below
  * does not take is kept by the link.
+ *
+ * It also asks for the head of a record and then for the rest of it. While reading is going on
+ * such a buffer is filled by one call and serves them. (OpenSSL can read ahead by itself, but moves
+ * all that it has to the front of its buffer at each record, and reads the rest of the last one by
+ * a call of its own.) How much is taken follows from what the reader has room for, so that little
+ * is left at the end of reading: mostly a part of a record.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,6 +24,8 @@
 
 /* A record on the wire: head, type, tag; and room for a message of the library's own. */
 enum { SEALED_RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH + 64, OWN_MESSAGES_MAX = 1024 };
+/* What a record of TLS 1.3 without padding adds to its content (RFC 8446 section 5.2). */
+enum { RECORD_OVERHEAD = 5 + 1 + 16 };
 enum { BATCH_RECORDS = 8, BATCH_LEN = BATCH_RECORDS * SEALED_RECORD_MAX + OWN_MESSAGES_MAX };
 
 static BIO_METHOD *method;
@@ -118,6 +126,80 @@ void tls_link_deinit(struct tls_link *l)
     free(l->kept);
     l->kept = NULL;
     l->kept_len = 0;
+    free(l->ahead);
+    free(l->ahead_kept);
+    l->ahead = NULL;
+    l->ahead_kept = NULL;
+    l->ahead_len = 0;
+}
+
+/* ---- reading ahead ---- */
+
+void tls_link_begin_reading(struct tls_link *l, size_t room)
+{
+    l->room = room > 0 ? room : 1;
+    if (!l->ahead_kept)
+        return;
+    l->ahead = take_batch(l->next->loop);
+    memcpy(l->ahead->data, l->ahead_kept, l->ahead_len);
+    free(l->ahead_kept);
+    l->ahead_kept = NULL;
+}
+
+void tls_link_end_reading(struct tls_link *l)
+{
+    l->room = 0;
+    if (!l->ahead || l->ahead_len > SEALED_RECORD_MAX)
+        return;
+    if (l->ahead_len > 0)
+        l->ahead_kept = xmemdup(l->ahead->data + l->ahead_off, l->ahead_len);
+    l->ahead_off = 0;
+    give_back(l->next->loop, l->ahead);
+    l->ahead = NULL;
+}
+
+/* What `room` bytes of content may take as records, a whole one at least. */
+static size_t sealed_len(size_t room)
+{
+    size_t records = room / SSL3_RT_MAX_PLAIN_LENGTH + 1;
+    size_t len = room + records * RECORD_OVERHEAD;
+    if (len < SEALED_RECORD_MAX)
+        return SEALED_RECORD_MAX;
+    return len < BATCH_LEN ? len : BATCH_LEN;
+}
+
+/* Nothing is there: takes what has come. As stream_recv. */
+static ssize_t fill(struct tls_link *l)
+{
+    if (!l->ahead)
+        l->ahead = take_batch(l->next->loop);
+    l->ahead_off = 0;
+    ssize_t n = stream_recv(l->next, l->ahead->data, sealed_len(l->room));
+    l->ahead_len = n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static size_t give_ahead(struct tls_link *l, void *data, size_t len)
+{
+    const unsigned char *from = l->ahead ? l->ahead->data : l->ahead_kept;
+    if (len > l->ahead_len)
+        len = l->ahead_len;
+    memcpy(data, from + l->ahead_off, len);
+    l->ahead_off += len;
+    l->ahead_len -= len;
+    return len;
+}
+
+static ssize_t receive(struct tls_link *l, void *data, size_t len)
+{
+    if (l->ahead_len == 0 && l->room > 0 && !l->exactly) {
+        ssize_t n = fill(l);
+        if (n <= 0)
+            return n;
+    }
+    if (l->ahead_len > 0)
+        return (ssize_t)give_ahead(l, data, len);
+    return stream_recv(l->next, data, len);
 }
 
 /* ---- as OpenSSL sees it ---- */
@@ -155,7 +237,7 @@ static int bio_read(BIO *bio, char *data, int len)
 {
     struct tls_link *l = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t n = stream_recv(l->next, data, (size_t)len);
+    ssize_t n = receive(l, data, (size_t)len);
     if (n > 0)
         return (int)n;
     if (n == 0)

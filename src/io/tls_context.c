@@ -22,9 +22,6 @@
 /* One certificate around an Ed25519 key has some 300 bytes. */
 enum { PEER_CERTIFICATE_MOST = 4096 };
 
-/* Several records a system call. The buffer exists only while something is in it. */
-enum { READ_BUFFER_LEN = 64 * 1024 };
-
 int tls_err(struct err *err, int code, const char *fmt, ...)
 {
     unsigned long e = ERR_peek_error();
@@ -58,8 +55,6 @@ static SSL_CTX *base_ctx(const SSL_METHOD *tls_method, int least_version)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_read_ahead(ctx, 1);
-    SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER_LEN);
     SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase);
     SSL_CTX_set_cipher_list(ctx, CIPHERS_12);
     SSL_CTX_set_ciphersuites(ctx, cpu_has_aes() ? SUITES_AES ":" SUITES_CHACHA

@@ -61,6 +61,11 @@ struct tls_link {
     size_t batch_len;
     unsigned char *kept; /* sealed records that `next` did not take yet */
     size_t kept_off, kept_len;
+    struct batch *ahead;       /* received, but not asked for yet; NULL: none is held */
+    unsigned char *ahead_kept; /* the same while nobody reads, when it is little */
+    size_t ahead_off, ahead_len;
+    size_t room;  /* of who reads, in content; 0: nobody does, nothing is taken ahead */
+    bool exactly; /* nothing is taken ahead any more */
 };
 
 /* Makes OpenSSL read and write `link`, which must outlive it. */
@@ -72,6 +77,12 @@ BIO *tls_bio_new(struct tls_link *link);
 void tls_link_cork(struct tls_link *link);
 bool tls_link_full(const struct tls_link *link);
 void tls_link_uncork(struct tls_link *link);
+/*
+ * From here to the end of reading OpenSSL's small reads are served from large ones: what makes up
+ * about `room` bytes of content, a record at least, is taken from `next` at once.
+ */
+void tls_link_begin_reading(struct tls_link *link, size_t room);
+void tls_link_end_reading(struct tls_link *link);
 /* Sends what is kept. 0: all is out; -EAGAIN; or the failure. */
 int tls_link_flush(struct tls_link *link);
 void tls_link_deinit(struct tls_link *link);

@@ -5,8 +5,8 @@
  * else, by themselves if need be: while some are kept (or the close_notify waits), WRITE is wanted
  * below whatever the owner wants.
  *
- * OpenSSL may also have received bytes that it has not given out. The socket shows nothing of
- * them, so `more_inside` makes the stream report by deferring.
+ * OpenSSL and the link may also have received bytes that they have not given out. The socket shows
+ * nothing of them, so `more_inside` makes the stream report by deferring.
  *
  * A stream that was shut down and is freed before everything is out stays for a while without
  * its owner, until the rest has been sent: close_notify tells the other side that nothing was cut.
@@ -84,10 +84,19 @@ static struct tls_stream *tls_of(const struct stream *s)
     return (struct tls_stream *)s;
 }
 
+/* Errors of an earlier call would be taken for those of this one. Looking costs less than wiping.
+ */
 static void before_ssl(struct tls_stream *t)
 {
-    ERR_clear_error();
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
     errno = 0;
+}
+
+/* Bytes that came and were not given out: perhaps only a part of a record. */
+static bool has_received(const struct tls_stream *t)
+{
+    return t->link.ahead_len > 0 || SSL_has_pending(t->ssl);
 }
 
 static int of_reason(int reason)
@@ -306,7 +315,7 @@ static void end_handshake(struct tls_stream *t, int result, const struct err *er
     if (result < 0)
         t->recv_failure = t->send_failure = result;
     else
-        t->more_inside = SSL_has_pending(t->ssl);
+        t->more_inside = has_received(t);
     if (t->shut && result == 0)
         flush(t);
     bool gone = false;
@@ -351,7 +360,9 @@ static void step_handshake(struct tls_stream *t)
         return;
     }
     before_ssl(t);
+    tls_link_begin_reading(&t->link, 0);
     int r = SSL_do_handshake(t->ssl);
+    tls_link_end_reading(&t->link);
     if (r == 1) {
         r = check_handshake(t, &err);
         end_handshake(t, r, r < 0 ? &err : NULL);
@@ -392,6 +403,7 @@ static ssize_t tls_recv(struct stream *s, void *data, size_t len)
         return recv_below(t, data, len);
     while (got < len) {
         before_ssl(t);
+        tls_link_begin_reading(&t->link, len - got);
         r = SSL_read_ex(t->ssl, (char *)data + got, len - got, &n);
         if (r != 1) {
             r = why(t, r, &t->read_want);
@@ -401,7 +413,8 @@ static ssize_t tls_recv(struct stream *s, void *data, size_t len)
         t->n_records += t->n_records < RECORDS_PER_KEY;
         t->read_want = STREAM_READ;
     }
-    t->more_inside = got == len && SSL_has_pending(t->ssl);
+    tls_link_end_reading(&t->link);
+    t->more_inside = got == len && has_received(t);
     if (got < len && r == 0)
         t->recv_ended = true;
     else if (got < len && r != -EAGAIN)
@@ -765,7 +778,7 @@ const char *tls_server_name(const struct stream *tls)
 
 void tls_read_exactly(struct stream *tls)
 {
-    SSL_set_read_ahead(tls_of(tls)->ssl, 0);
+    tls_of(tls)->link.exactly = true;
 }
 
 void tls_leave_sending(struct stream *tls)
