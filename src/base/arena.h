@@ -1,7 +1,8 @@
 #pragma once
 /*
  * Memory of one request: many small pieces that end together. Born with a ceiling; an allocation
- * beyond it returns NULL. Pieces are aligned for any type and never move.
+ * beyond it returns NULL. Pieces are aligned for any type and never move. Each thread keeps a few
+ * blocks of arenas that have ended for the next ones.
  */
 #include <stddef.h>
 
@@ -15,6 +16,9 @@ struct arena {
 
 void arena_init(struct arena *a, size_t max_len);
 void arena_deinit(struct arena *a);
+
+/* Frees what the calling thread keeps. */
+void arena_thread_ends(void);
 
 void *arena_alloc(struct arena *a, size_t size); /* zeroed */
 char *arena_strdup(struct arena *a, const char *s);

@@ -86,3 +86,13 @@ int num_parse_duration(struct span text, uint64_t max_sec, uint64_t *ret_sec)
         *ret_sec = value * unit;
     return r;
 }
+
+struct span num_format(uint64_t n, char room[static NUM_TEXT_SIZE])
+{
+    char *p = room + NUM_TEXT_SIZE;
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return span_from(p, (size_t)(room + NUM_TEXT_SIZE - p));
+}

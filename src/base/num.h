@@ -1,5 +1,5 @@
 #pragma once
-/* The one place where text becomes a number. */
+/* The one place where text becomes a number, and a fast way back. */
 #include <stdint.h>
 
 #include "base/span.h"
@@ -15,3 +15,7 @@ int num_parse_hex(struct span text, uint64_t max, uint64_t *ret);
 int num_parse_port(struct span text, bool allow_zero, uint16_t *ret);
 /* A duration such as "90s", "15m", "2h", "7d", in seconds. A bare number is refused. */
 int num_parse_duration(struct span text, uint64_t max_sec, uint64_t *ret_sec);
+
+enum { NUM_TEXT_SIZE = 20 };
+/* Decimal digits, written to the end of `room`; the span lies in it. */
+struct span num_format(uint64_t n, char room[static NUM_TEXT_SIZE]);

@@ -1,5 +1,6 @@
 #include "base/secret.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +29,16 @@ bool secret_equal(const void *a, size_t a_len, const void *b, size_t b_len)
 {
     if (a_len != b_len)
         return false;
-    const volatile unsigned char *x = a, *y = b;
-    unsigned char diff = 0;
-    for (size_t i = 0; i < a_len; i++)
+    const unsigned char *x = a, *y = b;
+    /* Volatile, so that no compiler finds out early. */
+    volatile uint64_t diff = 0;
+    size_t i = 0;
+    for (uint64_t v, w; a_len - i >= sizeof(v); i += sizeof(v)) {
+        memcpy(&v, x + i, sizeof(v));
+        memcpy(&w, y + i, sizeof(w));
+        diff |= v ^ w;
+    }
+    for (; i < a_len; i++)
         diff |= x[i] ^ y[i];
     return diff == 0;
 }

@@ -1,38 +1,18 @@
 #include "base/span.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "base/mem.h"
 
-struct span span_of(const char *s)
+static unsigned char folded(char c)
 {
-    return (struct span){s ? s : "", s ? strlen(s) : 0};
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : (unsigned char)c;
 }
 
-struct span span_from(const void *p, size_t len)
+bool span_same_folded(const char *a, const char *b, size_t len)
 {
-    return (struct span){p, len};
-}
-
-bool span_eq(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
-}
-
-bool span_ieq(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
-}
-
-bool span_is(struct span a, const char *s)
-{
-    return span_eq(a, span_of(s));
-}
-
-bool span_iis(struct span a, const char *s)
-{
-    return span_ieq(a, span_of(s));
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i] && folded(a[i]) != folded(b[i]))
+            return false;
+    return true;
 }
 
 bool span_starts(struct span a, const char *prefix)
@@ -45,12 +25,6 @@ bool span_ends(struct span a, const char *suffix)
 {
     size_t n = strlen(suffix);
     return n == 0 || (a.len >= n && memcmp(a.p + a.len - n, suffix, n) == 0);
-}
-
-ptrdiff_t span_find(struct span a, char c)
-{
-    const char *hit = a.len ? memchr(a.p, c, a.len) : NULL;
-    return hit ? hit - a.p : -1;
 }
 
 ptrdiff_t span_rfind(struct span a, char c)

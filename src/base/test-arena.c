@@ -52,9 +52,26 @@ static void texts_are_copied(void **state)
     arena_deinit(&a);
 }
 
+static void a_block_that_is_used_again_is_zeroed(void **state)
+{
+    for (int round = 0; round < 40; round++) {
+        struct arena a;
+        arena_init(&a, 1 << 20);
+        for (int i = 0; i < 20; i++) {
+            unsigned char *piece = arena_alloc(&a, 1000);
+            for (size_t k = 0; k < 1000; k++)
+                assert_int_equal(piece[k], 0);
+            memset(piece, 0xff, 1000);
+        }
+        arena_deinit(&a);
+    }
+    arena_thread_ends();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_that_is_used_again_is_zeroed),
         cmocka_unit_test(pieces_are_zeroed_aligned_and_apart),
         cmocka_unit_test(the_ceiling_holds),
         cmocka_unit_test(texts_are_copied),

@@ -96,9 +96,25 @@ static void durations_need_a_unit(void **state)
     }
 }
 
+static void numbers_become_digits_and_back(void **state)
+{
+    static const struct {
+        uint64_t n;
+        const char *text;
+    } rows[] = {
+        {0, "0"}, {9, "9"}, {10, "10"}, {65535, "65535"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char room[NUM_TEXT_SIZE];
+        struct span text = num_format(rows[i].n, room);
+        assert_true(span_is(text, rows[i].text));
+        assert_true(text.p >= room && text.p + text.len == room + sizeof(room));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_become_digits_and_back),
         cmocka_unit_test(decimals_are_read_within_their_range),
         cmocka_unit_test(hexadecimals_have_up_to_sixteen_digits),
         cmocka_unit_test(ports_are_1_to_65535),

@@ -393,14 +393,13 @@ static int write_head(struct client_conn *c, const struct client_call_options *o
         if (target.p[i] <= ' ' || target.p[i] >= 0x7f)
             return -EINVAL;
 
-    int r = h1_writer_text(w, SPAN_FMT " " SPAN_FMT " HTTP/1.1\r\n", SPAN_ARG(o->method),
-                           SPAN_ARG(target));
+    int r = h1_writer_request(w, o->method, target);
     if (r == 0)
         r = h1_writer_fields(w, o->headers, true);
     if (r == 0 && (o->body_length > 0 || (o->body_length == 0 && o->send_zero_length)))
-        r = h1_writer_text(w, "Content-Length: %lld\r\n", (long long)o->body_length);
+        r = h1_writer_length(w, (uint64_t)o->body_length);
     if (r == 0 && o->body_length < 0)
-        r = h1_writer_text(w, "Transfer-Encoding: chunked\r\n");
+        r = h1_writer_span(w, SPAN("Transfer-Encoding: chunked\r\n"));
     enum h1_body body = o->body_length < 0   ? H1_BODY_CHUNKED
                         : o->body_length > 0 ? H1_BODY_LENGTH
                                              : H1_BODY_NONE;

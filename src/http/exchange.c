@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "http/server_conn_impl.h"
-#include "http/status.h"
 #include "io/stream.h"
 
 static struct server_exchange *impl(const struct exchange *x)
@@ -346,8 +345,8 @@ int exchange_inform(struct exchange *x, unsigned status, const struct headers *f
         return -EINVAL;
     if (x->minor == 0)
         return 0;
-    if (h1_writer_text(&c->out, "HTTP/1.1 %u %s\r\n", status, http_status_text(status)) < 0 ||
-        h1_writer_fields(&c->out, fields, false) < 0 || h1_writer_text(&c->out, "\r\n") < 0)
+    if (h1_writer_status(&c->out, status) < 0 || h1_writer_fields(&c->out, fields, false) < 0 ||
+        h1_writer_span(&c->out, SPAN("\r\n")) < 0)
         return server_conn_fail(c, -ENOBUFS);
     return flush(c);
 }
@@ -372,19 +371,19 @@ static int write_head(struct server_exchange *e, unsigned status, int64_t length
         length = 0;
     if (!no_body && length < 0 && !chunked)
         c->keep_alive = false;
-    int r = h1_writer_text(w, "HTTP/1.1 %u %s\r\n", status, http_status_text(status));
+    int r = h1_writer_status(w, status);
     if (r == 0)
         r = server_conn_write_date(c, &e->x.response);
     if (r == 0)
         r = h1_writer_fields(w, &e->x.response, false);
     if (r == 0 && length >= 0 && status != 204)
-        r = h1_writer_text(w, "Content-Length: %lld\r\n", (long long)length);
+        r = h1_writer_length(w, (uint64_t)length);
     if (r == 0 && chunked)
-        r = h1_writer_text(w, "Transfer-Encoding: chunked\r\n");
+        r = h1_writer_span(w, SPAN("Transfer-Encoding: chunked\r\n"));
     if (r == 0 && !c->keep_alive)
-        r = h1_writer_text(w, "Connection: close\r\n");
+        r = h1_writer_span(w, SPAN("Connection: close\r\n"));
     if (r == 0 && c->keep_alive && e->x.minor == 0)
-        r = h1_writer_text(w, "Connection: keep-alive\r\n");
+        r = h1_writer_span(w, SPAN("Connection: keep-alive\r\n"));
     if (r < 0)
         return r;
     enum h1_body body = no_body       ? H1_BODY_NONE
@@ -496,11 +495,10 @@ int exchange_upgrade(struct exchange *x, unsigned status, exchange_upgraded_fn *
         return -EINVAL;
     c->upgraded = done;
     c->upgraded_ud = ud;
-    if (!c->failed &&
-        (h1_writer_text(&c->out, "HTTP/1.1 %u %s\r\n", status, http_status_text(status)) < 0 ||
-         (tunnel && server_conn_write_date(c, &x->response) < 0) ||
-         h1_writer_fields(&c->out, &x->response, true) < 0 ||
-         h1_writer_begin(&c->out, H1_BODY_NONE, 0) < 0))
+    if (!c->failed && (h1_writer_status(&c->out, status) < 0 ||
+                       (tunnel && server_conn_write_date(c, &x->response) < 0) ||
+                       h1_writer_fields(&c->out, &x->response, true) < 0 ||
+                       h1_writer_begin(&c->out, H1_BODY_NONE, 0) < 0))
         server_conn_fail(c, -ENOBUFS);
     server_conn_exchange_ended(c);
     return 0;

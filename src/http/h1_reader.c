@@ -15,7 +15,7 @@
 #include "io/stream.h"
 
 enum {
-    HEAD_READ_LEN = 4096,
+    HEAD_READ_LEN = 4095,       /* with its NUL, storage that an empty buffer keeps (base/buf.c) */
     MAX_CHUNK_LINE = 1024,      /* chunk size with its extensions */
     MAX_EXTENSIONS = 16 * 1024, /* of a whole body */
     /* From this many bytes on, reading into the caller's memory beats reading ahead. */

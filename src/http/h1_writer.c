@@ -11,10 +11,14 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "http/headers.h"
+#include "http/status.h"
 #include "io/stream.h"
 
-enum { MAX_VECTORS = 16 };
+/* Most heads fit into HEAD_ROOM, with which the queue begins: it need not grow while one is made.
+ */
+enum { MAX_VECTORS = 16, HEAD_ROOM = 1000 };
 
 void h1_writer_init(struct h1_writer *w, struct stream *s)
 {
@@ -75,6 +79,42 @@ int h1_writer_text(struct h1_writer *w, const char *fmt, ...)
     int r = buf_vappendf(&w->out, fmt, ap);
     va_end(ap);
     return r;
+}
+
+int h1_writer_span(struct h1_writer *w, struct span text)
+{
+    return buf_append(&w->out, text.p, text.len);
+}
+
+int h1_writer_request(struct h1_writer *w, struct span method, struct span target)
+{
+    buf_reserve(&w->out, HEAD_ROOM); /* or less, where that is too much */
+    int r = h1_writer_span(w, method);
+    if (r == 0)
+        r = h1_writer_span(w, SPAN(" "));
+    if (r == 0)
+        r = h1_writer_span(w, target);
+    return r == 0 ? h1_writer_span(w, SPAN(" HTTP/1.1\r\n")) : r;
+}
+
+int h1_writer_status(struct h1_writer *w, unsigned status)
+{
+    char room[NUM_TEXT_SIZE];
+    buf_reserve(&w->out, HEAD_ROOM); /* or less, where that is too much */
+    int r = h1_writer_span(w, SPAN("HTTP/1.1 "));
+    if (r == 0)
+        r = h1_writer_span(w, num_format(status, room));
+    if (r == 0)
+        r = h1_writer_span(w, SPAN(" "));
+    if (r == 0)
+        r = h1_writer_span(w, span_of(http_status_text(status)));
+    return r == 0 ? h1_writer_span(w, SPAN("\r\n")) : r;
+}
+
+int h1_writer_length(struct h1_writer *w, uint64_t length)
+{
+    char room[NUM_TEXT_SIZE];
+    return h1_writer_field(w, SPAN("Content-Length"), num_format(length, room));
 }
 
 int h1_writer_field(struct h1_writer *w, struct span name, struct span value)

@@ -42,7 +42,13 @@ int h1_writer_flush(struct h1_writer *w);
 
 /* Queues a piece of a head; fields that a filter names are left out. 0 or -ENOBUFS. */
 int h1_writer_text(struct h1_writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int h1_writer_span(struct h1_writer *w, struct span text);
 int h1_writer_field(struct h1_writer *w, struct span name, struct span value);
+/* The first line of a request, and of an answer. */
+int h1_writer_request(struct h1_writer *w, struct span method, struct span target);
+int h1_writer_status(struct h1_writer *w, unsigned status);
+/* The Content-Length field. */
+int h1_writer_length(struct h1_writer *w, uint64_t length);
 /* Queues all but the fields of the connection's own framing. 0 or -ENOBUFS. */
 int h1_writer_fields(struct h1_writer *w, const struct headers *fields, bool keep_connection);
 /* Queues the empty line; what follows is a body of that kind. */

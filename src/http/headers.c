@@ -148,9 +148,10 @@ int headers_add_all(struct headers *h, const struct headers *from)
 
 bool headers_next(const struct headers *h, const char *name, size_t *at, struct span *ret_value)
 {
+    struct span wanted = span_of(name);
     while (*at < h->len) {
         const struct header *field = &h->list[(*at)++];
-        if (span_iis(field->name, name)) {
+        if (span_ieq(field->name, wanted)) {
             *ret_value = field->value;
             return true;
         }

@@ -9,10 +9,10 @@
 #include "http/server_conn.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/date.h"
 #include "http/server_conn_impl.h"
 #include "http/status.h"
 #include "io/stream.h"
@@ -89,22 +89,16 @@ static void start_linger(struct server_conn *c)
 
 int server_conn_write_date(struct server_conn *c, const struct headers *fields)
 {
-    char date[64];
-    struct tm tm;
-    time_t now = (time_t)(clock_realtime() / USEC_PER_SEC);
-
     if (fields && headers_has(fields, "Date"))
         return 0;
-    gmtime_r(&now, &tm);
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-    return h1_writer_text(&c->out, "Date: %s\r\n", date);
+    return h1_writer_field(&c->out, SPAN("Date"), http_date(clock_realtime()));
 }
 
 /* An answer of the connection itself, to what is not a request. */
 static void refuse(struct server_conn *c, unsigned status)
 {
     const char *text = http_status_text(status);
-    h1_writer_text(&c->out, "HTTP/1.1 %u %s\r\n", status, text);
+    h1_writer_status(&c->out, status);
     server_conn_write_date(c, NULL);
     h1_writer_text(&c->out,
                    "Content-Type: text/plain\r\nContent-Length: %zu\r\n%sConnection: close\r\n"

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "io/loop.h"
@@ -27,6 +28,7 @@ static void *run(void *ud)
     if (w->start)
         w->start(w->loop, w->start_ud);
     loop_run(w->loop);
+    arena_thread_ends();
     return NULL;
 }
 

@@ -27,6 +27,15 @@ static void tokens_and_values_are_checked(void **state)
     assert_false(header_value_valid(SPAN("a\nb")));
     assert_false(header_value_valid(SPAN("a\0b")));
     assert_false(header_value_valid(SPAN("a\x7f")));
+    assert_true(header_value_valid(SPAN("\x80\xff~!\t\x80\xff~")));
+    for (size_t at = 0; at < 20; at++)
+        for (int c = 0; c < 256; c++) {
+            char text[] = "aaaaaaaaaaaaaaaaaaaaa";
+            text[at + 1] = (char)c;
+            assert_int_equal(header_value_valid(span_from(text, 22 - 1)),
+                             (c >= ' ' && c != 0x7f && (at < 19 || c != ' ')) ||
+                                 (c == '\t' && at < 19));
+        }
 }
 
 static void list_elements_are_taken_one_by_one(void **state)

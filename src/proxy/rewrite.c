@@ -14,29 +14,30 @@ enum { COOKIE_MAX_LEN = 32 << 10 };
 /* Built anew below, or for us alone. */
 static bool is_replaced(struct span name)
 {
-    static const char *const names[] = {
-        "content-length",    "cookie",           "forwarded",          "x-forwarded-for",
-        "x-forwarded-proto", "x-forwarded-host", "x-real-ip",          "x-adit-user",
-        "x-adit-email",      "http2-settings",   "adit-session-token",
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (span_iis(name, names[i]))
-            return true;
-    return false;
+    return span_iis(name, "content-length") || span_iis(name, "cookie") ||
+           span_iis(name, "forwarded") || span_iis(name, "x-forwarded-for") ||
+           span_iis(name, "x-forwarded-proto") || span_iis(name, "x-forwarded-host") ||
+           span_iis(name, "x-real-ip") || span_iis(name, "x-adit-user") ||
+           span_iis(name, "x-adit-email") || span_iis(name, "http2-settings") ||
+           span_iis(name, "adit-session-token");
 }
 
-/* By its own name, or because Connection names it (RFC 9110 section 7.6.1). */
-static bool is_of_connection(const struct headers *h, const struct header *field)
+/* Whether Connection names it (RFC 9110 section 7.6.1). */
+static bool is_named_by_connection(const struct headers *h, const struct header *field)
 {
     struct span list, element;
     size_t at = 0;
-    if (header_is_hop_by_hop(field->name))
-        return true;
     while (headers_next(h, "Connection", &at, &list))
         while (header_list_next(&list, &element))
             if (span_ieq(element, field->name))
                 return true;
     return false;
+}
+
+/* `lists`: there is a Connection field. */
+static bool is_of_connection(const struct headers *h, bool lists, const struct header *field)
+{
+    return header_is_hop_by_hop(field->name) || (lists && is_named_by_connection(h, field));
 }
 
 static int add_cookies(const struct headers *from, const struct cookie_names *ours,
@@ -107,11 +108,12 @@ static int add_connection(const struct headers *from, const struct rewrite_clien
 int rewrite_request(const struct headers *from, const struct rewrite_client *client,
                     const struct cookie_names *ours, struct headers *to)
 {
+    bool lists = headers_has(from, "Connection");
     int r = 0;
     for (size_t i = 0; i < from->len && r == 0; i++) {
         const struct header *field = &from->list[i];
         if (span_iis(field->name, "Trailer") ||
-            (!is_of_connection(from, field) && !is_replaced(field->name)))
+            (!is_of_connection(from, lists, field) && !is_replaced(field->name)))
             r = headers_add_borrowed(to, field->name, field->value);
     }
     if (r == 0)
@@ -144,11 +146,13 @@ bool rewrite_sets_ours(struct span set_cookie, const struct cookie_names *ours)
 int rewrite_response(const struct headers *from, bool upgrade, const struct cookie_names *ours,
                      struct headers *to)
 {
+    bool lists = headers_has(from, "Connection");
     int r = 0;
     for (size_t i = 0; i < from->len && r == 0; i++) {
         const struct header *field = &from->list[i];
         bool keep = span_iis(field->name, "Trailer") ||
-                    (upgrade && span_iis(field->name, "Upgrade")) || !is_of_connection(from, field);
+                    (upgrade && span_iis(field->name, "Upgrade")) ||
+                    !is_of_connection(from, lists, field);
         if (span_iis(field->name, "Content-Length") ||
             (span_iis(field->name, "Set-Cookie") && rewrite_sets_ours(field->value, ours)))
             keep = false;

@@ -326,6 +326,8 @@ static struct span target_of(struct app_request *q)
         return span_is(x->target, "*") ? x->target : SPAN("/");
     if (!x->query.p)
         return path;
+    if (path.p + path.len + 1 == x->query.p) /* as they came, the question mark between them */
+        return span_from(path.p, path.len + 1 + x->query.len);
     return span_of(
         arena_printf(&x->arena, SPAN_FMT "?" SPAN_FMT, SPAN_ARG(path), SPAN_ARG(x->query)));
 }
