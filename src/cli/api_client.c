@@ -52,22 +52,22 @@ static int not_logged_in(struct cli *cli, const char *url)
     return EXIT_CODE_NOT_ALLOWED;
 }
 
-static int take_token(struct api_client *c, const struct credentials *known)
+/* Without a log-in there is none. */
+static void take_token(struct api_client *c, const struct credentials *known)
 {
     const char *from_env = getenv("ADIT_TOKEN");
     if (from_env && *from_env) {
         c->token = secret_new(from_env, strlen(from_env));
-        return 0;
+        return;
     }
     const struct credential *found = credentials_find(known, c->url);
     if (!found)
-        return not_logged_in(c->cli, c->url);
+        return;
     c->token = secret_new(found->token->text, found->token->len);
     c->username = found->username[0] ? xstrdup(found->username) : NULL;
-    return 0;
 }
 
-int api_client_open(struct api_client *c, struct cli *cli)
+int api_client_open_anyhow(struct api_client *c, struct cli *cli)
 {
     struct credentials known;
     struct err err = ERR_INIT;
@@ -79,10 +79,18 @@ int api_client_open(struct api_client *c, struct cli *cli)
         url = known.current;
     int code = url ? api_client_open_url(c, cli, url) : not_logged_in(cli, NULL);
     if (code == 0)
-        code = take_token(c, &known);
+        take_token(c, &known);
     credentials_deinit(&known);
-    if (code != 0)
+    return code;
+}
+
+int api_client_open(struct api_client *c, struct cli *cli)
+{
+    int code = api_client_open_anyhow(c, cli);
+    if (code == 0 && !c->token) {
+        code = not_logged_in(cli, c->url);
         api_client_close(c);
+    }
     return code;
 }
 

@@ -30,6 +30,8 @@ struct api_client {
  * log-in. 0; otherwise the error has been printed and the exit code is returned.
  */
 int api_client_open(struct api_client *c, struct cli *cli);
+/* The same also for who is not logged in: `token` is NULL then. */
+int api_client_open_anyhow(struct api_client *c, struct cli *cli);
 /* As above for a given URL and without a token: for logging in. */
 int api_client_open_url(struct api_client *c, struct cli *cli, const char *url);
 void api_client_close(struct api_client *c);
