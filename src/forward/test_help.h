@@ -4,44 +4,23 @@
  * in memory, the far ends of which the test holds. For test programs only.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "forward/forwarder.h"
 #include "io/addr.h"
-#include "io/loop.h"
 #include "io/stream.h"
+#include "io/test_main.h"
 #include "io/timer.h"
 #include "tunnel/channel.h"
 #include "tunnel/listen_client.h"
-
-#define TURN_UNTIL(loop, cond)                                                                     \
-    do {                                                                                           \
-        while (!(cond))                                                                            \
-            loop_turn(loop, true);                                                                 \
-    } while (0)
-
-/* Ends a test that waits for ever. */
-#define TEST_MAIN(...)                                                                             \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const struct CMUnitTest tests[] = {__VA_ARGS__};                                           \
-        alarm(100);                                                                                \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
-    }                                                                                              \
-    struct test_main_semicolon
 
 enum { EVENTS_MAX = 256, CHANNELS_MAX = 256 };
 

@@ -4,38 +4,17 @@
  * virtual turn of the loop. For test programs only.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <stdio.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "io/loop.h"
 #include "io/stream.h"
-
-#define TEST_MAIN(...)                                                                             \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const struct CMUnitTest tests[] = {__VA_ARGS__};                                           \
-        alarm(100);                                                                                \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
-    }                                                                                              \
-    struct test_main_semicolon
-
-/* Turns the loop until `cond`; the alarm of TEST_MAIN ends a test that waits for ever. */
-#define TURN_UNTIL(loop, cond)                                                                     \
-    do {                                                                                           \
-        while (!(cond))                                                                            \
-            loop_turn(loop, true);                                                                 \
-    } while (0)
+#include "io/test_main.h"
 
 /* Enough turns for everything in memory to settle. */
 static inline void settle(struct loop *loop)

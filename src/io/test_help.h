@@ -1,36 +1,15 @@
 #pragma once
 /* What the tests of this folder share. For test programs only. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "io/fd_stream.h"
-#include "io/loop.h"
 #include "io/stream.h"
-
-/* Turns the loop until `cond`; the watchdog of TEST_MAIN ends a test that waits for ever. */
-#define TURN_UNTIL(loop, cond)                                                                     \
-    do {                                                                                           \
-        while (!(cond))                                                                            \
-            loop_turn(loop, true);                                                                 \
-    } while (0)
-
-#define TEST_MAIN(...)                                                                             \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const struct CMUnitTest tests[] = {__VA_ARGS__};                                           \
-        alarm(100);                                                                                \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
-    }                                                                                              \
-    struct test_main_semicolon
+#include "io/test_main.h"
 
 /* Two connected Unix sockets as streams. */
 static inline void socket_streams(struct loop *loop, struct stream *ret[2])
