@@ -1,5 +1,6 @@
 """SSH into a workspace beside ssh to Debian's sshd over TCP: one session that sends or takes much,
-a log-in, and what a connection that does nothing holds in memory.
+a log-in, connections that come back through `-R`, and what a connection that does nothing holds in
+memory.
 
 Both use the stock client, the same key exchange and, row by row, the same cipher.
 """
@@ -14,11 +15,16 @@ from machine import answers, cpu_seconds, free_port, resident_kib, wait_until
 CIPHERS = {"default cipher": [], "aes128-gcm": ["-c", "aes128-gcm@openssh.com"]}
 BLOCK = bytes(1 << 20)
 LOGINS = 5
+# Connections through -R, one after the other and 50 at once. Over TCP sshd makes each wait for 40 ms
+# until a session was open: a few are enough to tell.
+REVERSE, REVERSE_AT_ONCE, REVERSE_TRIED, REVERSE_SLOW_S = 3000, 5000, 100, 200
 ROWS = [
     *((f"{way}_gib_s_{cipher}", f"{word}, {cipher}, GiB/s") for cipher in CIPHERS
       for way, word in (("down", "download"), ("up", "upload"))),
     *((f"{way}_cpu_{cipher}", f"CPU seconds a GiB {way}, {cipher}, all processes")
       for cipher in CIPHERS for way in ("down", "up")),
+    ("reverse_s", "-R: connections a second, one after the other"),
+    ("reverse50_s", "-R: connections a second, 50 at once"),
     ("login_s", "log-in and a command, seconds"),
     ("connection_mib", "a connection that does nothing, all processes, MiB"),
 ]
@@ -78,6 +84,22 @@ class Way:
                 raise RuntimeError("ssh did not log in")
         return (time.monotonic() - begin) / LOGINS
 
+    def reverse(self, target, quick):
+        """New connections a second through a listener of -R -N, in turn and 50 at once."""
+        port = free_port()
+        running = self.start(["-N", "-R", f"127.0.0.1:{port}:127.0.0.1:{target}"], "")
+        wait_until(lambda: answers(port), "ssh -R listens")
+
+        def rate(count, parallel):
+            took = self._machine.load("connect", port, count, parallel)
+            return took["amount"] / took["seconds"]
+        found = {"reverse_s": rate(REVERSE_TRIED, 1)}
+        if found["reverse_s"] > REVERSE_SLOW_S and not quick:
+            found["reverse_s"] = rate(REVERSE, 1)
+        found["reverse50_s"] = rate(REVERSE_AT_ONCE // (10 if quick else 1), 50)
+        self._machine.stop(running)
+        return found
+
     def connection_mib(self):
         before = sum(map(resident_kib, self._servants))
         running = self.start(["-N", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo"], "")
@@ -86,8 +108,8 @@ class Way:
         self._machine.stop(running)
         return (after - before) / 1024
 
-    def measure(self, size):
-        found = {}
+    def measure(self, size, target, quick):
+        found = self.reverse(target, quick)
         for cipher, options in CIPHERS.items():
             for name, move in (("down", self.down), ("up", self.up)):
                 speed, cpu = move(size, options)
@@ -126,6 +148,7 @@ def through_adit(machine, path):
 
 def measure(machine, options):
     size = (64 << 20) if options.quick else (1 << 30)
+    server, target = machine.serve()
     makers = {"ssh to sshd": plain}
     makers |= {f"adit ssh, {path}": lambda m, path=path: through_adit(m, path) for path in PATHS}
     ways = {name: make(machine) for name, make in makers.items()
@@ -133,5 +156,6 @@ def measure(machine, options):
     rounds = {name: [] for name in ways}
     for _ in range(options.repeat):
         for name, way in ways.items():
-            rounds[name].append(way.measure(size))
+            rounds[name].append(way.measure(size, target, options.quick))
+    machine.stop(server)
     return {"rounds": rounds, "rows": ROWS}

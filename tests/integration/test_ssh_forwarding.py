@@ -246,17 +246,18 @@ def connect_once(port):
         assert connection.recv(1) == b"x"
 
 
-def test_connections_come_back_without_a_stall(ssh, tcp_server):
-    """There is a way to run sshd in which each takes 40 ms (Nagle's algorithm)."""
-    server = tcp_server(lambda connection: connection.sendall(connection.recv(1)))
+@pytest.mark.limit(240)
+def test_connections_come_back_without_a_stall(ssh, tcp_echo):
+    """There is a way to run sshd in which each takes 40 ms (Nagle's algorithm), 24 a second. What
+    the machine can do beyond that is for bench/run to measure."""
     port = net.free_port()
-    running = ssh.forward("-R", f"{port}:{HOST}:{server.port}")
+    running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}")
     began = time.monotonic()
-    for _ in range(1000):
+    for _ in range(3000):
         connect_once(port)
-    assert time.monotonic() - began < 1000 / 150 * SCALE  # the stall makes it 24 a second
+    assert time.monotonic() - began < 30 * SCALE
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        for done in [pool.submit(connect_once, port) for _ in range(2000)]:
+        for done in [pool.submit(connect_once, port) for _ in range(5000)]:
             done.result()
     assert running.running
     running.stop()

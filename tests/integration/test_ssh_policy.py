@@ -306,7 +306,7 @@ def test_a_change_that_takes_nothing_away_ends_nothing(site, deployment, tcp_ech
 # goes, the lists are empty, so that nothing else says that something is missing.
 LESS = {
     "local": ({"permit_open": []}, {"local": False}),
-    "remote": ({"permit_listen": []}, {"remote": False}),
+    "remote": ({"permit_listen": [], "unix_sockets": False}, {"remote": False}),
     "permit_open": ({"permit_open": ["a:1", "b:2"]}, {"permit_open": ["a:1", "b:3"]}),
     "permit_listen": ({}, {"permit_listen": ["localhost:1"]}),
     "public_listen": ({"public_listen": True, "permit_listen": []}, {"public_listen": False}),
