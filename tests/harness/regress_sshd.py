@@ -5,10 +5,14 @@
                                        connection; leaves its process id in the PidFile
     regress_sshd.py -t ...             is content
 
-Every connection goes through `adit ssh --stdio`, as it does for a user's ProxyCommand. The rest of
-the configuration belongs to the workspace's agent and is not looked at. Settings come from the
-environment: REGRESS_ADIT (the program) and REGRESS_WORKSPACE.
+Every connection goes through `adit ssh --stdio`, as it does for a user's ProxyCommand. What CONFIG
+and the options of its authorized key say of TCP forwards is put into the workspace's template before
+a connection with -i, as the workspace's administrator would do; the rest belongs to the agent and is
+not looked at. Settings come from the environment: REGRESS_ADIT (the program), REGRESS_WORKSPACE, its
+REGRESS_TEMPLATE, and REGRESS_POLICY, a file that keeps what the template says.
 """
+import getpass
+import json
 import os
 import re
 import signal
@@ -24,6 +28,41 @@ def carrier():
 
 def setting(config, name):
     return re.search(rf"^\s*{name}\s+(\S+)", config, re.MULTILINE | re.IGNORECASE)[1]
+
+
+def key_options(config):
+    """What stands before the first key that may log in."""
+    keys = Path(setting(config, "AuthorizedKeysFile").replace("%u", getpass.getuser()))
+    options = re.match(r"(?:(.*) )?(?:ssh|ecdsa|sk)-", keys.read_text())
+    return options[1] or ""
+
+
+def entries(config, name):
+    line = re.search(rf"^\s*{name}\s+(.+)$", config, re.MULTILINE)
+    return line and line[1].split()
+
+
+def policy(config):
+    """The template's words for what sshd_config(5) and the key say."""
+    options = key_options(config)
+    names = re.findall(r'permitopen="([^"]*)"', options)
+    ports = "no-port-forwarding" not in options and (
+        "restrict" not in options or ",port-forwarding" in options)
+    line = entries(config, "AllowTcpForwarding")
+    tcp = line[0] if line and ports else "yes" if ports else "no"
+    found = {"local": tcp in ("yes", "local"), "remote": tcp in ("yes", "remote")}
+    lists = {"permit_open": names or entries(config, "PermitOpen"),
+             "permit_listen": entries(config, "PermitListen")}
+    return found | {name: rules for name, rules in lists.items() if rules}
+
+
+def put_into_template(wanted):
+    kept, text = Path(os.environ["REGRESS_POLICY"]), json.dumps(wanted)
+    if kept.exists() and kept.read_text() == text:
+        return
+    subprocess.run([carrier()[0], "templates", "push", os.environ["REGRESS_TEMPLATE"], "-"],
+                   input=f"forwarding: {text}\n".encode(), stdout=sys.stderr, check=True)
+    kept.write_text(text)
 
 
 def serve(listener, pid_file):
@@ -43,9 +82,10 @@ def main():
     arguments = sys.argv[1:]
     if "-t" in arguments:
         return
-    if "-i" in arguments:
-        os.execv(carrier()[0], carrier())
     config = Path(arguments[arguments.index("-f") + 1]).read_text()
+    if "-i" in arguments:
+        put_into_template(policy(config))
+        os.execv(carrier()[0], carrier())
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", int(setting(config, "Port"))))

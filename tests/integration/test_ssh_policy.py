@@ -291,12 +291,16 @@ def ssh_agent_there(ssh):
 # ---- changes ----
 
 def test_a_change_that_takes_nothing_away_ends_nothing(site, deployment, tcp_echo):
-    ssh = site(permit_open=["localhost:7001"], agent_forwarding=False)
+    narrow = {"permit_open": ["localhost:7001"], "agent_forwarding": False}
+    ssh = site(**narrow)
     port = net.free_port()
     running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}")
     push(deployment, ssh.template, permit_open=["localhost:7000-7005"], agent_forwarding=True)
-    # The new grant is there when a new connection can do more.
     until(lambda: opens(ssh, "localhost", 7002), "the new policy counts", 5)
+    wider = ssh.forward()
+    push(deployment, ssh.template, **narrow)
+    # This one loses something; by then the other would have ended as well, at either change.
+    assert wider.wait_exit(5) == 255
     assert net.exchange((HOST, port), b"goes on") == b"goes on"
     assert running.running
     running.stop()

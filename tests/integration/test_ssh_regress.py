@@ -3,7 +3,8 @@
 The scripts run as Debian ships them, with Debian's ssh, sftp and scp. They believe to test an sshd;
 what they start in its place carries each connection through adit to a workspace
 (harness/regress_sshd.py), as a user's ProxyCommand does. So it is the whole way that is tested:
-client, server, agent, and the sshd with the agent's own configuration.
+client, server, agent, and the sshd with the agent's own configuration. What a script's sshd would
+allow of TCP forwards, the workspace's template allows.
 
 They use fixed ports, so each group has a network namespace of its own, with a deployment inside.
 They mostly sleep, and run side by side; a test waits for its script.
@@ -33,6 +34,7 @@ KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa
 GROUPS = (
     ("multiplex",),
     ("forwarding",),
+    ("forward-control",),
     ("dynamic-forward",),
     ("exit-status", "exit-status-signal", "transfer"),
     ("stderr-data", "stderr-after-eof", "yes-head", "connect", "proxy-connect"),
@@ -89,10 +91,13 @@ class Place:
         self.temporary = root / "tmp"
         self.temporary.mkdir()
         shutil.copytree(keys, self.folder, symlinks=True)
-        self.owner = adit.Deployment(self.supervisor, root / "deployment").start().set_up()\
-            .workspace(name="regress").owner
+        deployment = adit.Deployment(self.supervisor, root / "deployment").start().set_up()
+        self.owner = deployment.admin
+        self.owner.run("templates", "push", "policy", "-", stdin="forwarding: {}\n")
+        deployment.workspace(name="regress", template="policy")
         self.environment = adit.clean_environment(
             self.owner.home, REGRESS_ADIT=adit.PROGRAM, REGRESS_WORKSPACE="regress",
+            REGRESS_TEMPLATE="policy", REGRESS_POLICY=str(root / "policy"),
             TMPDIR=str(self.temporary))
         self._options()
         self._stand_ins()
