@@ -162,6 +162,15 @@ static char *closed_line(const struct forward_event *e, char dst[static EVENT_TE
     return dst;
 }
 
+/* Why a target was not reached; most reasons begin with the target already. */
+static char *unreached_line(const struct forward_event *e, char dst[static EVENT_TEXT_SIZE])
+{
+    const char *target = *e->target ? e->target : "a connection";
+    bool named = span_starts(span_of(e->text), target) && e->text[span_of(target).len] == ':';
+    snprintf(dst, EVENT_TEXT_SIZE, "%s%s%s", named ? "" : target, named ? "" : ": ", e->text);
+    return dst;
+}
+
 char *forward_text_event_line(const struct forward_event *e, char dst[static EVENT_TEXT_SIZE])
 {
     char line[FORWARD_TEXT_SIZE];
@@ -194,8 +203,7 @@ char *forward_text_event_line(const struct forward_event *e, char dst[static EVE
                  e->user ? " of user " : "", e->user ? e->user : "", e->text);
         break;
     case FORWARD_UNREACHED:
-        snprintf(dst, EVENT_TEXT_SIZE, "%s: %s", *e->target ? e->target : "a connection", e->text);
-        break;
+        return unreached_line(e, dst);
     case FORWARD_WARNING:
         snprintf(dst, EVENT_TEXT_SIZE, "%s: %s", forward_text_line(e->forward, e->address, line),
                  e->text);
