@@ -15,8 +15,8 @@ from machine import answers, cpu_seconds, free_port, resident_kib, wait_until
 CIPHERS = {"default cipher": [], "aes128-gcm": ["-c", "aes128-gcm@openssh.com"]}
 BLOCK = bytes(1 << 20)
 LOGINS = 5
-# Connections through -R, one after the other and 50 at once. Over TCP sshd makes each wait for 40 ms
-# until a session was open: a few are enough to tell.
+# Connections through -R, one after the other and 50 at once. Over TCP sshd makes each wait for
+# 40 ms until a session was open: a few are enough to tell.
 REVERSE, REVERSE_AT_ONCE, REVERSE_TRIED, REVERSE_SLOW_S = 3000, 5000, 100, 200
 ROWS = [
     *((f"{way}_gib_s_{cipher}", f"{word}, {cipher}, GiB/s") for cipher in CIPHERS

@@ -7,6 +7,7 @@ import pytest
 
 from chromium import HERE
 from harness import net
+from harness.guide import Guide
 from harness.wait import until
 
 JUPYTER_TOKEN = "token-of-the-test"
@@ -110,3 +111,53 @@ def test_a_notebook_runs_its_kernel(workspace, jupyter, visitor, url_of, log_in)
     page.click(".code_cell .CodeMirror")
     page.keyboard_press("Shift+Enter")
     page.wait_for_selector(".output_stdout pre:text('42')")
+
+
+def test_the_guide_to_showing_a_dev_server_is_true(named_deployment, supervisor, visitor, browser,
+                                                   log_in, tmp_path):
+    named_deployment.workspace(name="dev")
+    ada, bob = named_deployment.admin, named_deployment.user("bob")
+    folder, ports = tmp_path / "project", (net.free_port(), net.free_port())
+    folder.mkdir()
+    server = named_deployment.port
+    guide = Guide("docs/guides/dev-server.md", supervisor, folder, {
+        ".apps.example.com/": f".apps.adit.test:{server}/", ".apps.example.com": ".apps.adit.test",
+        "--ada.": f"--{ada.name}.", "https://8080": "http://8080", "5173": ports[0],
+        "8080": ports[1], "curl ": f"curl -s --resolve '*:{server}:127.0.0.1' "})
+    (folder / "index.html").write_text(INDEX)
+    (folder / "main.js").write_text(MAIN)
+    (folder / "text.js").write_text("export const text = 'before';\n")
+    (folder / "node_modules").symlink_to(HERE / "node_modules")
+    settings = guide.text.split("```js\n")[1].split("```")[0]
+    (folder / "vite.config.mjs").write_text(guide.ours(settings))
+    guide.start("npx vite", good_codes=None).wait_line("ready in", timeout=30)
+
+    def look(port):
+        """Bob follows the link that ada has sent."""
+        since, page = browser.position(), visitor().new_page()
+        opened(page, guide.run("adit open", ada).strip(), bob, log_in)
+        reloads_while_open(browser, page, folder, since)
+        (folder / "text.js").write_text("export const text = 'before';\n")
+        assert str(port) in page.url()
+        return page
+    guide.run("adit share dev 5173", ada)
+    page = look(ports[0])
+    assert "bob, for another" in guide.run("adit ports", ada)
+    guide.run("adit unshare", ada)
+    assert page.reload().status() == 404
+
+    lent = guide.start("adit port-forward", ada)
+    lent.wait_line("^Forwarding ", timeout=20)
+    guide.run("adit share dev 8080", ada)
+    page = look(ports[1])
+    script = f'{guide.command("TOKEN=")}; {guide.command("curl")}'
+    asked = guide.start("curl", bob, text=script)
+    assert asked.wait_exit() == 0
+    assert '<script type="module" src="/main.js">' in asked.text("out")
+    assert lent.stop() == []
+    assert page.reload().status() == 502
+    page.wait_for_selector(f"text=Nothing answers on port {ports[1]}")
+    recorded = guide.run("adit audit", ada)
+    for event in ("share_set", "share_delete", "forward_close", "listen_open"):
+        assert event in recorded
+    guide.finish()

@@ -6,10 +6,10 @@
     regress_sshd.py -t ...             is content
 
 Every connection goes through `adit ssh --stdio`, as it does for a user's ProxyCommand. What CONFIG
-and the options of its authorized key say of TCP forwards is put into the workspace's template before
-a connection with -i, as the workspace's administrator would do; the rest belongs to the agent and is
-not looked at. Settings come from the environment: REGRESS_ADIT (the program), REGRESS_WORKSPACE, its
-REGRESS_TEMPLATE, and REGRESS_POLICY, a file that keeps what the template says.
+and the options of its authorized key say of TCP forwards is put into the workspace's template
+before a connection with -i, as the workspace's administrator would do; the rest belongs to the
+agent and is not looked at. Settings come from the environment: REGRESS_ADIT (the program),
+REGRESS_WORKSPACE, its REGRESS_TEMPLATE, and REGRESS_POLICY, a file that keeps what that says.
 """
 import getpass
 import json

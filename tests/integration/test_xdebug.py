@@ -4,14 +4,20 @@ The engine is Debian's php-cli with php-xdebug; the listener speaks DBGp as an e
 (https://xdebug.org/docs/dbgp): a command ends with a zero byte, an answer is its length, a zero
 byte, XML, a zero byte.
 """
+import concurrent.futures
+import re
 import shlex
 import socket
+import subprocess
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
+import requests
 
 from harness import net
 from harness.adit import PROGRAM, clean_environment
+from harness.guide import Guide
 from harness.wait import SCALE
 
 HOST = "127.0.0.1"
@@ -68,6 +74,10 @@ class Editor:
         assert answer.get("transaction_id") == str(self._count)
         assert answer.find("{urn:debugger_protocol_v1}error") is None, ElementTree.tostring(answer)
         return answer
+
+    def let_go(self):
+        """The engine ends, and another may come."""
+        self._engine.close()
 
     def close(self):
         self._listener.close()
@@ -131,3 +141,60 @@ def test_a_breakpoint_over_port_forward(workspace, forward, editor, script):
     assert started.wait_exit() == 0
     assert started.text("out") == "42"
     running.stop()
+
+
+def get(deployment, url, token, target):
+    """Part of a page of the workspace, as its owner's browser gets it."""
+    return requests.get(f"{deployment.url}{target}", timeout=30 * SCALE, headers={
+        "Host": urlsplit(url).netloc, "Adit-Session-Token": token}).text
+
+
+def test_the_guide_is_true(own_deployment, supervisor, editor, tmp_path):
+    workspace, ada = own_deployment.workspace(name="dev"), own_deployment.admin
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    script = shop / "total.php"
+    script.write_text(SCRIPT)
+    port, page = net.free_port(), net.free_port()
+    guide = Guide("docs/guides/xdebug.md", supervisor, tmp_path, {
+        "/srv/shop": shop, "-R 9003:127.0.0.1:9003": f"-R {port}:{HOST}:{editor.port}",
+        "-R 0:127.0.0.1:9003": f"-R 0:{HOST}:{editor.port}",
+        "php ": f"php -d xdebug.client_port={port} ", "8080": page})
+    subprocess.run(["dpkg", "-s", *(f"php-{name}" if name in ("cli", "xdebug") else name
+                                    for name in re.findall(r"cli|xdebug|openssh-server",
+                                                           guide.command("apt install")))],
+                   check=True, stdout=subprocess.DEVNULL)
+
+    shell = guide.start("adit ssh dev -R 9003", ada)
+    for command in ("cd", "XDEBUG_MODE=debug XDEBUG_SESSION=1 php"):
+        shell.write(guide.command(command).encode() + b"\n")
+    shell.close_stdin()
+    debug(editor, script)
+    editor.let_go()
+    assert shell.wait_exit(20) == 0
+    assert shell.text("out").endswith("42")
+
+    guide.start("adit port-forward", ada).wait_line("^Forwarding ", timeout=20)
+    guide.start("XDEBUG_MODE=debug php -S", cwd=shop, good_codes=None)\
+        .wait_line("started", stream="err")
+    url = guide.run("adit open", ada).strip()
+    token = ada.run("tokens", "create", "browser").out.strip()
+    assert get(own_deployment, url, token, "/total.php") == "42\n"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(get, own_deployment, url, token, "/total.php?XDEBUG_TRIGGER=1")
+        debug(editor, script)
+        editor.let_go()
+        assert answer.result() == "42\n"
+
+    asked = guide.start("adit ssh dev -R 0", ada)
+    told = asked.wait_line(r"^Allocated port (\d+) for remote forward to", 20, stream="err")
+    guide.instead["38211"] = told[1]
+    running = guide.start("XDEBUG_MODE=debug XDEBUG_SESSION=1 XDEBUG_CONFIG", cwd=shop)
+    debug(editor, script)
+    editor.let_go()
+    assert running.wait_exit() == 0
+    assert running.text("out") == "42"
+    asked.close_stdin()
+    assert asked.wait_exit() == 0
+    guide.finish()
+    assert workspace.connected()
