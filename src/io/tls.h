@@ -64,6 +64,9 @@ const struct tls_pin *tls_context_pin(const struct tls_context *ctx);
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 struct tls_context *tls_context_unref(struct tls_context *ctx);
 
+/* The library whose AES-GCM seals the records here, with its version, for people to read. */
+const char *tls_aes_gcm(void);
+
 /* result: 0, or negative with the reason in `err` (borrowed). The stream is usable after 0. */
 typedef void tls_done_fn(struct stream *tls, int result, const struct err *err, void *ud);
 

@@ -18,6 +18,7 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
+#include "io/tls.h"
 #include "io/tls_gcm.h"
 #include "io/tls_gcm_vaes.h"
 
@@ -141,4 +142,10 @@ const char *tls_provider_query(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
     return loaded ? QUERY : NULL;
+}
+
+const char *tls_aes_gcm(void)
+{
+    return tls_provider_query() ? "Intel Multi-Buffer Crypto " IMB_VERSION_STR
+                                : OpenSSL_version(OPENSSL_VERSION);
 }

@@ -187,6 +187,12 @@ def test_everything_explains_itself(cli):
     assert "did you mean 'port-forward'" in cli.run("port-froward", code=2).err
 
 
+def test_the_version_names_the_cipher_in_use(cli):
+    assert "AES-GCM: " in cli.run("version").out
+    plain = cli.run("version", "--output", "json", env={"ADIT_NO_IPSEC_MB": "1"}).json()
+    assert plain["aes_gcm"].startswith("OpenSSL 3.")
+
+
 @pytest.mark.parametrize("line, expected", [
     ("adit port-fo", "port-forward"), ("adit users ", "create"), ("adit list --output ", "json"),
     ("adit port-forward dev --auto", "--auto-port"), ("adit server --wild",
