@@ -463,6 +463,36 @@ static void the_two_providers_talk_tls_with_each_other(void **state)
     }
 }
 
+/* The eight bytes behind a record's head (RFC 5246 section 6.2.3.3). */
+static uint64_t explicit_iv(struct link *l)
+{
+    unsigned char data[200];
+    uint64_t iv = 0;
+    assert_int_equal(SSL_write(l->ssl[0], "x", 1), 1);
+    assert_int_equal(BIO_read(l->wire[0], data, sizeof(data)), 5 + 8 + 1 + GCM_TAG_LEN);
+    for (int i = 0; i < 8; i++)
+        iv = iv << 8 | data[5 + i];
+    return iv;
+}
+
+static void each_record_of_tls_1_2_has_an_iv_of_its_own(void **state)
+{
+    struct link l = {0};
+    uint64_t first[3];
+    needs_provider();
+    for (int i = 0; i < 3; i++) {
+        for (int end = 0; end < 2; end++)
+            l.ctx[end] = new_ctx("?" OURS, TLS1_2_VERSION, versions[2].suite);
+        shake_hands(&l);
+        first[i] = explicit_iv(&l);
+        for (uint64_t n = 1; n < 1000; n++)
+            assert_int_equal(explicit_iv(&l), first[i] + n);
+        unlink_ends(&l);
+    }
+    /* They begin anywhere. */
+    assert_true(first[0] != first[1] || first[0] != first[2]);
+}
+
 /* Client and server are told apart by asking after each half of a record's journey. */
 static void expect_user(struct link *l, int user)
 {
@@ -502,4 +532,5 @@ TEST_MAIN(cmocka_unit_test(known_answers_are_given),
           cmocka_unit_test(a_context_refuses_what_it_cannot_do),
           cmocka_unit_test(who_does_not_ask_gets_openssls_own),
           cmocka_unit_test(the_two_providers_talk_tls_with_each_other),
+          cmocka_unit_test(each_record_of_tls_1_2_has_an_iv_of_its_own),
           cmocka_unit_test(our_tls_contexts_use_the_provider));

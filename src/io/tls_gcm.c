@@ -44,11 +44,9 @@ struct gcm {
     bool seals;
     bool has_key;
     bool has_tag;
-    bool has_fixed_iv;       /* TLS 1.2: the rest is counted or comes with the record */
-    bool record_is_next;     /* TLS 1.2: tls_aad is that of what the next update gives */
-    bool invocations_are_up; /* TLS 1.2: the explicit part has gone round */
+    bool has_fixed_iv;   /* TLS 1.2: the rest is counted or comes with the record */
+    bool record_is_next; /* TLS 1.2: tls_aad is that of what the next update gives */
     unsigned char iv[GCM_IV_LEN];
-    unsigned char first_explicit_iv[TLS_EXPLICIT_IV_LEN];
     unsigned char tag[GCM_TAG_LEN];
     unsigned char tls_aad[TLS_AAD_LEN];
 };
@@ -119,8 +117,6 @@ static int set_fixed_iv(struct gcm *g, const OSSL_PARAM *p)
     /* RFC 5288 section 3: the explicit part may begin anywhere and be counted. */
     if (g->seals && RAND_bytes(g->iv + TLS_FIXED_IV_LEN, TLS_EXPLICIT_IV_LEN) != 1)
         return 0;
-    memcpy(g->first_explicit_iv, g->iv + TLS_FIXED_IV_LEN, TLS_EXPLICIT_IV_LEN);
-    g->invocations_are_up = false;
     g->has_fixed_iv = true;
     g->message = FINISHED;
     return 1;
@@ -326,12 +322,12 @@ static int add_text(struct gcm *g, unsigned char *out, const unsigned char *in, 
 
 /* ---- TLS 1.2 ---- */
 
-static void count_invocation(struct gcm *g)
+/* 2^64 records are never reached. */
+static void count_record(struct gcm *g)
 {
-    unsigned char *explicit_iv = g->iv + TLS_FIXED_IV_LEN;
-    for (int i = TLS_EXPLICIT_IV_LEN - 1; i >= 0 && ++explicit_iv[i] == 0; i--)
-        ;
-    g->invocations_are_up = memcmp(explicit_iv, g->first_explicit_iv, TLS_EXPLICIT_IV_LEN) == 0;
+    for (size_t i = GCM_IV_LEN; i > TLS_FIXED_IV_LEN; i--)
+        if (++g->iv[i - 1] != 0)
+            break;
 }
 
 /* With the explicit IV written in front of the text and the tag behind it. */
@@ -344,7 +340,7 @@ static size_t seal_record(struct gcm *g, unsigned char *record, size_t len)
     if (text_len > 0)
         crypt_text(g, text, text, text_len);
     finish(g, text + text_len);
-    count_invocation(g);
+    count_record(g);
     return len;
 }
 
@@ -377,8 +373,6 @@ static int crypt_record(struct gcm *g, unsigned char *out, size_t *ret_len, cons
         return refuse(PROV_R_CIPHER_OPERATION_FAILED);
     if (!g->seals)
         return open_record(g, out, len, ret_len) == 0;
-    if (g->invocations_are_up)
-        return refuse(PROV_R_TOO_MANY_RECORDS);
     *ret_len = seal_record(g, out, len);
     return 1;
 }
