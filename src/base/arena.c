@@ -31,7 +31,7 @@ struct arena_block {
 };
 
 static _Thread_local struct arena_block *spare;
-static _Thread_local unsigned n_spare;
+static _Thread_local int n_spare;
 
 void arena_thread_ends(void)
 {
