@@ -1,44 +1,16 @@
 #include "io/tls.h"
 
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include "io/relay.h"
+#include "io/test_certificate.h"
 #include "io/test_help.h"
 #include "io/tls_internal.h"
 
 /* Certificates made for these tests: for "a.test" and 127.0.0.1, and for "b.test". */
 static char dir[] = "/tmp/adit-test-XXXXXX";
 static char a_cert[64], a_key[64], b_cert[64], b_key[64];
-
-static void write_pem(const char *cert_file, const char *key_file, const char *names)
-{
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    X509 *cert = X509_new();
-    X509_set_version(cert, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-                               (const unsigned char *)names, -1, -1, 0);
-    X509_set_issuer_name(cert, X509_get_subject_name(cert));
-    X509_set_pubkey(cert, key);
-    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-    assert_non_null(san);
-    X509_add_ext(cert, san, -1);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-
-    FILE *f = fopen(cert_file, "we");
-    PEM_write_X509(f, cert);
-    fclose(f);
-    f = fopen(key_file, "we");
-    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
-    fclose(f);
-    X509_EXTENSION_free(san);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
 
 static int make_files(void **state)
 {
@@ -47,8 +19,8 @@ static int make_files(void **state)
     snprintf(a_key, sizeof(a_key), "%s/a.key", dir);
     snprintf(b_cert, sizeof(b_cert), "%s/b.crt", dir);
     snprintf(b_key, sizeof(b_key), "%s/b.key", dir);
-    write_pem(a_cert, a_key, "DNS:a.test,IP:127.0.0.1");
-    write_pem(b_cert, b_key, "DNS:b.test");
+    write_certificate(a_cert, a_key, "DNS:a.test,IP:127.0.0.1");
+    write_certificate(b_cert, b_key, "DNS:b.test");
     return 0;
 }
 

@@ -44,7 +44,8 @@ int tls_context_add_certificate(struct tls_context *ctx, const char *cert_file,
                                 const char *key_file, struct err *err);
 /*
  * A client that verifies against the system's store (or `ca_file`), or not at all (`insecure`:
- * only for targets that DESIGN says so for).
+ * only for targets that DESIGN says so for). One that verifies takes up sessions that connections
+ * of this context have had with the same host, within two hours of the last check.
  */
 struct tls_client_options {
     const char *ca_file; /* PEM, besides the system's; NULL: none */
@@ -103,6 +104,8 @@ struct stream *tls_start(struct tls_context *ctx, struct stream *next,
 const char *tls_alpn(const struct stream *tls);
 /* The name the client asked for by SNI, or "". */
 const char *tls_server_name(const struct stream *tls);
+/* Whether an earlier session was taken up, without a certificate. After the handshake. */
+bool tls_resumed(const struct stream *tls);
 
 /*
  * Leaving TLS, one direction at a time, for bytes that are protected by themselves (SSH). Both

@@ -22,6 +22,9 @@
 /* One certificate around an Ed25519 key has some 300 bytes. */
 enum { PEER_CERTIFICATE_MOST = 4096 };
 
+/* As long as OpenSSL's servers take a ticket. */
+static const usec_t session_trusted_for = 2 * USEC_PER_HOUR;
+
 int tls_err(struct err *err, int code, const char *fmt, ...)
 {
     unsigned long e = ERR_peek_error();
@@ -93,6 +96,7 @@ struct tls_context *tls_context_unref(struct tls_context *ctx)
         free(e);
     }
     SSL_CTX_free(ctx->ctx);
+    tls_sessions_free(ctx->sessions);
     free(ctx->alpn);
     free(ctx);
     return NULL;
@@ -237,8 +241,10 @@ int tls_context_client(const struct tls_client_options *options, struct tls_cont
     _cleanup_(tls_context_unrefp) struct tls_context *c = context_new(TLS_KIND_CLIENT, ctx);
     c->insecure = options->insecure;
     SSL_CTX_set_verify(ctx, options->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-    if (!options->insecure)
+    if (!options->insecure) {
         trust_system(ctx);
+        c->sessions = tls_sessions_new(ctx, session_trusted_for);
+    }
     if (options->ca_file && SSL_CTX_load_verify_file(ctx, options->ca_file) != 1)
         return tls_err(err, -EINVAL, "cannot use the CA file %s", options->ca_file);
     set_alpn(c, options->alpn);

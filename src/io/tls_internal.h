@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "io/tls.h"
 
@@ -26,7 +27,8 @@ struct tls_context {
     struct tls_extra_certificate *extra;
     unsigned char *alpn; /* as on the wire (RFC 7301); NULL: none */
     size_t alpn_len;
-    struct tls_pin pin; /* of our own certificate; peers only */
+    struct tls_pin pin;            /* of our own certificate; peers only */
+    struct tls_sessions *sessions; /* NULL: none are taken up again */
 };
 
 struct tls_identity {
@@ -49,6 +51,21 @@ int tls_peer_asked(SSL *ssl, int *alert, void *ud);
 
 /* A client renews the keys with the next record that it sends (TLS 1.3). */
 void tls_renew_keys(struct stream *tls);
+
+/* ---- sessions that a verifying client may take up again (tls_sessions.c) ---- */
+
+struct tls_sessions;
+
+/*
+ * Keeps those of connections of `ctx`, from any thread, until so long after their certificate was
+ * checked. Must outlive it.
+ */
+struct tls_sessions *tls_sessions_new(SSL_CTX *ctx, usec_t trusted_for);
+/* Gives the connection the one of its host, if there is one. Its host must have been set. */
+void tls_sessions_offer(struct tls_sessions *s, SSL *ssl);
+struct tls_sessions *tls_sessions_free(struct tls_sessions *s);
+
+/* ---- the link ---- */
 
 struct batch;
 

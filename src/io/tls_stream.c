@@ -753,8 +753,11 @@ struct stream *tls_start(struct tls_context *ctx, struct stream *next,
         SSL_set_accept_state(t->ssl);
     else
         SSL_set_connect_state(t->ssl);
-    if (options->host && !options->server)
+    if (options->host && !options->server) {
         set_host(t, options->host);
+        if (ctx->sessions)
+            tls_sessions_offer(ctx->sessions, t->ssl);
+    }
     if (options->peer_name && !options->server)
         SSL_set_tlsext_host_name(t->ssl, options->peer_name);
     if (options->peer_alpn && !options->server)
@@ -774,6 +777,11 @@ const char *tls_server_name(const struct stream *tls)
 {
     const char *name = SSL_get_servername(tls_of(tls)->ssl, TLSEXT_NAMETYPE_host_name);
     return name ? name : "";
+}
+
+bool tls_resumed(const struct stream *tls)
+{
+    return SSL_session_reused(tls_of(tls)->ssl) == 1;
 }
 
 void tls_read_exactly(struct stream *tls)
