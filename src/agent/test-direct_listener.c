@@ -253,6 +253,22 @@ static void an_announcement_for_somebody_else_changes_nothing(void **state)
     scene_close(&s);
 }
 
+/* One person's commands are many, each with a key of its own. */
+static void an_announcement_of_another_key_changes_nothing(void **state)
+{
+    struct scene s;
+    scene_open(&s);
+    announce(&s, &s.user, true);
+    come_in(&s);
+    s.pin.sha256[0] ^= 1;
+    announce(&s, &s.user, true);
+    withdraw(&s, &s.peer);
+    ask(&s, "/session");
+    assert_int_equal(s.status, 200);
+    assert_int_equal(peers_count(s.peers), 1);
+    scene_close(&s);
+}
+
 static void an_agent_that_is_refused_ends_it_at_once(void **state)
 {
     struct scene s;
@@ -369,6 +385,7 @@ TEST_MAIN(cmocka_unit_test(a_peer_with_the_right_is_served_directly),
           cmocka_unit_test(a_replaced_grant_without_the_right_ends_it),
           cmocka_unit_test(it_goes_on_without_the_server_and_under_a_new_announcement),
           cmocka_unit_test(an_announcement_for_somebody_else_changes_nothing),
+          cmocka_unit_test(an_announcement_of_another_key_changes_nothing),
           cmocka_unit_test(an_agent_that_is_refused_ends_it_at_once),
           cmocka_unit_test(one_peer_has_a_bounded_number_of_sessions),
           cmocka_unit_test(the_addresses_are_told_to_a_peer),

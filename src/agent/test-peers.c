@@ -115,9 +115,9 @@ static void peer_ready(struct tunnel_session *session, int result, const struct 
 }
 
 /* The grant as the server would write it. */
-static char *grant_json(bool local, const char *permit_open)
+static char *grant_text(bool local, const char *permit_open, bool ssh, usec_t expires_at)
 {
-    struct api_grant msg = {.grant = {.user = "ada", .ssh = true, .expires_at = 0}};
+    struct api_grant msg = {.grant = {.user = "ada", .ssh = ssh, .expires_at = expires_at}};
     struct forward_policy *policy = &msg.grant.forwarding;
     msg.grant.user_id = msg.grant.workspace_id = msg.grant.agent_id = id_new();
     forward_policy_init(policy);
@@ -133,6 +133,11 @@ static char *grant_json(bool local, const char *permit_open)
     buf_deinit(&json);
     grant_deinit(&msg.grant);
     return text;
+}
+
+static char *grant_json(bool local, const char *permit_open)
+{
+    return grant_text(local, permit_open, true, 0);
 }
 
 static void connect_peer(struct scene *s, const char *grant)
@@ -562,13 +567,18 @@ static void ssh_speaks_and_tells_its_key(void **state)
     assert_int_equal(s->ssh->n_connections, 0);
 }
 
-static void grant_with(struct scene *s, const char *permit_open)
+static void replace_grant(struct scene *s, const char *grant)
 {
-    _cleanup_free_ char *grant = grant_json(true, permit_open);
     s->done = false;
     server_link_grant_peer(s->link, &s->peer, grant, call_answered, s);
     wait_for(s, &s->done);
     assert_int_equal(s->status, 200);
+}
+
+static void grant_with(struct scene *s, const char *permit_open)
+{
+    _cleanup_free_ char *grant = grant_json(true, permit_open);
+    replace_grant(s, grant);
 }
 
 static void a_policy_ends_ssh_when_it_takes_something_away(void **state)
@@ -659,6 +669,42 @@ static void a_withdrawn_peer_loses_its_session(void **state)
 {
     struct scene *s = *state;
     server_link_withdraw_peer(s->link, &s->peer);
+    wait_for(s, &s->session_over);
+    assert_int_equal(peers_count(s->peers), 0);
+}
+
+static void without_the_right_to_ssh_nothing_is_told_of_it(void **state)
+{
+    struct scene *s = *state;
+    _cleanup_free_ char *grant = grant_text(true, NULL, false, 0);
+    replace_grant(s, grant);
+    static const char *const paths[] = {"/ssh", "/ssh/notices"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        s->done = false;
+        tunnel_session_call(s->session, "GET", paths[i], NULL, call_answered, s);
+        wait_for(s, &s->done);
+        assert_int_equal(s->status, 403);
+    }
+    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = SOME_SSH_KEY});
+    assert_int_equal(s->result, DIAL_FORBIDDEN);
+    assert_non_null(strstr(s->reason, "SSH is off"));
+}
+
+static void a_session_ends_with_its_grant(void **state)
+{
+    struct scene *s = *state;
+    usec_t soon = clock_realtime() + 200 * USEC_PER_MSEC;
+    _cleanup_free_ char *brief = grant_text(true, NULL, true, soon);
+    _cleanup_free_ char *lasting = grant_text(true, NULL, true, 0);
+    replace_grant(s, brief);
+    replace_grant(s, lasting); /* in time */
+    while (clock_realtime() < soon + 100 * USEC_PER_MSEC)
+        loop_turn(s->loop, false);
+    assert_false(s->session_over);
+    assert_int_equal(peers_count(s->peers), 1);
+
+    _cleanup_free_ char *last = grant_text(true, NULL, true, clock_realtime() + 50 * USEC_PER_MSEC);
+    replace_grant(s, last);
     wait_for(s, &s->session_over);
     assert_int_equal(peers_count(s->peers), 0);
 }
@@ -804,6 +850,8 @@ int main(void)
         SCENE(notices_come_to_the_peer_that_asks),
         SCENE(a_rule_that_sshd_cannot_enforce_does_not_refuse_ssh),
         SCENE(a_withdrawn_peer_loses_its_session),
+        SCENE(without_the_right_to_ssh_nothing_is_told_of_it),
+        SCENE(a_session_ends_with_its_grant),
         SCENE(a_grant_that_cannot_be_read_is_refused),
         SCENE(info_tells_the_key_and_the_version),
         SCENE(ports_does_not_list_the_agents_own),
