@@ -1,13 +1,23 @@
 /*
- * A turn is one uv_run() pass and then the deferred calls. What is deferred while the deferred
+ * A turn is one epoll_wait() and then the deferred calls. What is deferred while the deferred
  * calls run waits for the next turn, which then does not block: so an object that reports by
  * deferring again and again (a level-triggered stream in memory) never starves the descriptors.
+ * The last calls of a turn get some rounds more, because what one writes another one below it may
+ * have to write out in its turn (a session within a session).
+ *
+ * libuv serves for what it does best (names, signals, children, threads): its own epoll descriptor
+ * lies in ours (uv_backend_fd(3)), and it runs, without waiting, when that is ready, when somebody
+ * has taken the libuv loop in hand, and when it says that it has something to do.
  *
  * The time is read lazily, at the first question after the wait, and kept until the next wait.
  */
 #include "io/loop.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/mem.h"
@@ -16,9 +26,24 @@
 /* Turns that loop_free() grants to calls that are still queued and may queue others. */
 enum { LAST_TURNS = 1000 };
 
-static void run_posted(uv_async_t *wake)
+/* How often in a turn the last calls run that others of them have scheduled. */
+enum { LAST_ROUNDS = 4 };
+
+enum { EVENTS_PER_TURN = 128 };
+
+static void wake_up(struct loop *loop)
 {
-    struct loop *loop = wake->data;
+    const uint64_t one = 1;
+    /* It fails only where the loop is as good as woken: at the end of the counter's range. */
+    ssize_t n = write(loop->wake, &one, sizeof(one));
+    (void)n;
+}
+
+static void run_posted(struct loop *loop)
+{
+    uint64_t times;
+    ssize_t n = read(loop->wake, &times, sizeof(times));
+    (void)n;
     struct list calls = LIST_INIT(calls);
 
     pthread_mutex_lock(&loop->post_lock);
@@ -33,19 +58,6 @@ static void run_posted(uv_async_t *wake)
     }
 }
 
-static void do_nothing(uv_idle_t *no_wait)
-{
-}
-
-static void about_to_wait(uv_prepare_t *before_wait)
-{
-    struct loop *loop = before_wait->data;
-    loop->now = 0;
-    /* libuv runs timers first and would then wait, though they have made work. */
-    if (loop->fired || !list_empty(&loop->deferred))
-        uv_idle_start(&loop->no_wait, do_nothing);
-}
-
 static void check(int result, const char *what)
 {
     if (result < 0) {
@@ -54,32 +66,43 @@ static void check(int result, const char *what)
     }
 }
 
+/* `source` tells these two from watches. */
+static void take_in(struct loop *loop, int fd, void *source)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = source};
+    check(epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0, "epoll");
+}
+
 struct loop *loop_new(void)
 {
     struct loop *loop = new0(struct loop);
     /* OpenSSL writes to sockets with write(2); a closed peer is an error there, not a signal. */
     signal(SIGPIPE, SIG_IGN);
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    check(loop->epoll < 0 ? -errno : 0, "epoll");
+    loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    check(loop->wake < 0 ? -errno : 0, "wake-up");
     check(uv_loop_init(&loop->uv), "loop");
-    check(uv_async_init(&loop->uv, &loop->wake, run_posted), "wake-up");
-    loop->wake.data = loop;
-    uv_prepare_init(&loop->uv, &loop->before_wait);
-    loop->before_wait.data = loop;
-    uv_prepare_start(&loop->before_wait, about_to_wait);
-    uv_idle_init(&loop->uv, &loop->no_wait);
+    check(uv_async_init(&loop->uv, &loop->uv_stays, NULL), "loop");
+    loop->uv_used = true;
+    take_in(loop, loop->wake, &loop->wake);
+    take_in(loop, uv_backend_fd(&loop->uv), &loop->uv);
     pthread_mutex_init(&loop->post_lock, NULL);
     list_init(&loop->posted);
     loop->turn = 1;
     list_init(&loop->watches);
+    list_init(&loop->closed_watches);
     list_init(&loop->deferred);
+    list_init(&loop->last);
+    list_init(&loop->dead);
     list_init(&loop->at_end);
-    timer_heap_init(loop);
     return loop;
 }
 
-static void run_deferred(struct loop *loop)
+static void run_calls(struct list *scheduled)
 {
     struct list calls = LIST_INIT(calls);
-    list_splice(&calls, &loop->deferred);
+    list_splice(&calls, scheduled);
     struct defer *d;
     while ((d = list_first(&calls, struct defer, link))) {
         list_remove(&d->link);
@@ -88,15 +111,53 @@ static void run_deferred(struct loop *loop)
     }
 }
 
+static bool has_deferred(const struct loop *loop)
+{
+    return !list_empty(&loop->deferred) || !list_empty(&loop->last);
+}
+
+static void run_uv(struct loop *loop)
+{
+    loop->uv_used = false;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+static int wait_ms(struct loop *loop, bool wait)
+{
+    return wait && !has_deferred(loop) ? timer_heap_wait_ms(loop) : 0;
+}
+
+static void dispatch(struct loop *loop, const struct epoll_event *e)
+{
+    if (e->data.ptr == &loop->wake)
+        run_posted(loop);
+    else if (e->data.ptr == &loop->uv)
+        run_uv(loop);
+    else
+        watch_dispatch(e->data.ptr, e->events);
+}
+
 void loop_turn(struct loop *loop, bool wait)
 {
+    struct epoll_event events[EVENTS_PER_TURN];
     loop->in_turn = true;
     loop->turn++;
+    if (loop->uv_used || uv_backend_timeout(&loop->uv) == 0) {
+        run_uv(loop);
+        wait = false; /* it may have called somebody */
+    }
     watches_apply(loop);
-    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    uv_idle_stop(&loop->no_wait);
-    loop->fired = false;
-    run_deferred(loop);
+    int n = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, wait_ms(loop, wait));
+    loop->now = 0;
+    timer_heap_fire(loop);
+    for (int i = 0; i < n; i++)
+        dispatch(loop, &events[i]);
+    run_calls(&loop->deferred);
+    for (int i = 0; i < LAST_ROUNDS && !list_empty(&loop->last); i++)
+        run_calls(&loop->last);
+    while (!has_deferred(loop) && !list_empty(&loop->dead))
+        run_calls(&loop->dead);
+    watches_free_closed(loop);
     loop->in_turn = false;
     loop->turn++;
     loop->now = 0;
@@ -111,7 +172,7 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     atomic_store(&loop->stopping, true);
-    uv_async_send(&loop->wake);
+    wake_up(loop);
 }
 
 static bool has_queued(struct loop *loop)
@@ -119,7 +180,7 @@ static bool has_queued(struct loop *loop)
     pthread_mutex_lock(&loop->post_lock);
     bool posted = !list_empty(&loop->posted);
     pthread_mutex_unlock(&loop->post_lock);
-    return posted || !list_empty(&loop->deferred);
+    return posted || has_deferred(loop) || !list_empty(&loop->dead);
 }
 
 /* A handle that somebody left open would keep uv_run() from ever returning. */
@@ -137,13 +198,12 @@ struct loop *loop_free(struct loop *loop)
     for (int i = 0; i < LAST_TURNS && has_queued(loop); i++)
         loop_turn(loop, false);
 
-    timer_heap_close(loop);
-    uv_close((uv_handle_t *)&loop->before_wait, NULL);
-    uv_close((uv_handle_t *)&loop->no_wait, NULL);
-    uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_walk(&loop->uv, close_left_over, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
+    watches_free_closed(loop);
+    close(loop->wake);
+    close(loop->epoll);
 
     timer_heap_deinit(loop);
     pthread_mutex_destroy(&loop->post_lock);
@@ -166,6 +226,7 @@ usec_t loop_now(const struct loop *loop)
 
 struct uv_loop_s *loop_uv(struct loop *loop)
 {
+    loop->uv_used = true;
     return &loop->uv;
 }
 
@@ -181,9 +242,11 @@ void loop_post(struct loop *loop, loop_fn *fn, void *ud)
     struct posted_call *call = xmalloc(sizeof(*call));
     *call = (struct posted_call){.fn = fn, .ud = ud};
     pthread_mutex_lock(&loop->post_lock);
+    bool first = list_empty(&loop->posted);
     list_append(&loop->posted, &call->link);
     /* Inside the lock, so that the loop cannot be freed between the two by the call itself. */
-    uv_async_send(&loop->wake);
+    if (first)
+        wake_up(loop);
     pthread_mutex_unlock(&loop->post_lock);
 }
 
@@ -199,6 +262,22 @@ void defer_schedule(struct loop *loop, struct defer *d)
         return;
     d->scheduled = true;
     list_append(&loop->deferred, &d->link);
+}
+
+void defer_schedule_last(struct loop *loop, struct defer *d)
+{
+    if (d->scheduled)
+        return;
+    d->scheduled = true;
+    list_append(&loop->last, &d->link);
+}
+
+void defer_reap(struct loop *loop, struct defer *d)
+{
+    if (d->scheduled)
+        return;
+    d->scheduled = true;
+    list_append(&loop->dead, &d->link);
 }
 
 void defer_to_end(struct loop *loop, struct defer *d)

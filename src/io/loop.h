@@ -27,6 +27,7 @@ void loop_stop(struct loop *loop);
 
 /* Monotonic time, read once a turn. */
 usec_t loop_now(const struct loop *loop);
+/* For one call of libuv's that makes it wait for something: it is asked for anew for each. */
 struct uv_loop_s *loop_uv(struct loop *loop);
 
 /*
@@ -57,6 +58,10 @@ struct defer {
 };
 void defer_init(struct defer *d, loop_fn *fn, void *ud);
 void defer_schedule(struct loop *loop, struct defer *d);
+/* The same behind all others of this turn: for writing out what the turn has gathered. */
+void defer_schedule_last(struct loop *loop, struct defer *d);
+/* The same once no other call is scheduled, if only in a later turn: for freeing what died. */
+void defer_reap(struct loop *loop, struct defer *d);
 /* Calls it when the loop is freed, unless it was cancelled: for what outlives its owner. */
 void defer_to_end(struct loop *loop, struct defer *d);
 void defer_cancel(struct defer *d);

@@ -40,7 +40,7 @@ void stream_reap(struct stream *s, void (*release)(void *s))
         return;
     }
     defer_init(&s->reap, release, s);
-    defer_schedule(s->loop, &s->reap);
+    defer_reap(s->loop, &s->reap);
 }
 
 void stream_set_ready(struct stream *s, stream_ready_fn *ready, void *ud)

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "io/loop.h"
 #include "io/test_help.h"
@@ -60,6 +61,79 @@ static void a_call_that_defers_again_waits_for_the_next_turn(void **state)
         loop_turn(loop, true); /* does not block, because something is deferred */
         assert_int_equal(a.n, i);
     }
+    defer_cancel(&a.d);
+    loop_free(loop);
+}
+
+static void the_last_calls_of_a_turn_run_behind_all_others(void **state)
+{
+    struct loop *loop = fresh();
+    struct defer a, last, b;
+    defer_init(&a, note, (void *)"a");
+    defer_init(&last, note, (void *)"z");
+    defer_init(&b, note, (void *)"b");
+    defer_schedule(loop, &a);
+    defer_schedule_last(loop, &last);
+    defer_schedule(loop, &b);
+    loop_turn(loop, true);
+    assert_string_equal(trace, "abz");
+    loop_free(loop);
+}
+
+static void what_died_is_reaped_when_nothing_else_is_scheduled(void **state)
+{
+    struct loop *loop = fresh();
+    struct again a = {.loop = loop};
+    struct defer reap;
+    defer_init(&a.d, defer_again, &a);
+    defer_init(&reap, note, (void *)"r");
+    defer_reap(loop, &reap);
+    defer_schedule(loop, &a.d);
+    loop_turn(loop, true);
+    assert_string_equal(trace, "");
+    defer_cancel(&a.d);
+    loop_turn(loop, false);
+    assert_string_equal(trace, "r");
+    loop_free(loop);
+}
+
+struct chain {
+    struct loop *loop;
+    struct defer upper, lower;
+};
+
+static void run_lower(void *ud)
+{
+    struct chain *c = ud;
+    note((void *)"u");
+    defer_schedule_last(c->loop, &c->lower);
+}
+
+static void last_again(void *ud)
+{
+    struct again *a = ud;
+    a->n++;
+    defer_schedule_last(a->loop, &a->d);
+}
+
+static void a_last_call_may_schedule_one_for_the_same_turn_but_not_for_ever(void **state)
+{
+    struct loop *loop = fresh();
+    struct chain c = {.loop = loop};
+    struct again a = {.loop = loop};
+    defer_init(&c.upper, run_lower, &c);
+    defer_init(&c.lower, note, (void *)"l");
+    defer_schedule_last(loop, &c.upper);
+    loop_turn(loop, true);
+    assert_string_equal(trace, "ul");
+
+    defer_init(&a.d, last_again, &a);
+    defer_schedule_last(loop, &a.d);
+    loop_turn(loop, true);
+    int first = a.n;
+    assert_true(first >= 1);
+    loop_turn(loop, true); /* does not block */
+    assert_true(a.n > first);
     defer_cancel(&a.d);
     loop_free(loop);
 }
@@ -243,6 +317,59 @@ static void a_watch_reports_every_turn_while_ready(void **state)
     loop_free(loop);
 }
 
+static void wanting_only_something_takes_the_rest_back_before_it_comes(void **state)
+{
+    struct loop *loop = fresh();
+    int fd[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    struct watched w = {.fd = fd[0]};
+    w.w = watch_new(loop, fd[0], watched_ready, &w);
+    watch_want(w.w, WATCH_READ | WATCH_WRITE);
+    loop_turn(loop, true);
+    assert_int_equal(w.events, WATCH_WRITE);
+    watch_want_only(w.w, WATCH_READ);
+    loop_turn(loop, false);
+    assert_int_equal(w.n, 1);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    loop_turn(loop, true);
+    assert_int_equal(w.events, WATCH_READ);
+    watch_close(w.w);
+    close(fd[0]);
+    close(fd[1]);
+    loop_free(loop);
+}
+
+struct pair_of_watches {
+    struct watched both[2];
+};
+
+static void close_both(unsigned events, void *ud)
+{
+    struct pair_of_watches *p = ud;
+    p->both[0].n++;
+    for (int i = 0; i < 2; i++)
+        p->both[i].w = watch_close(p->both[i].w);
+}
+
+static void a_watch_that_is_closed_by_another_ones_callback_is_silent(void **state)
+{
+    struct loop *loop = fresh();
+    struct pair_of_watches p = {0};
+    int fd[2][2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe2(fd[i], O_NONBLOCK | O_CLOEXEC), 0);
+        assert_int_equal(write(fd[i][1], "x", 1), 1);
+        p.both[i].w = watch_new(loop, fd[i][0], close_both, &p);
+        watch_want(p.both[i].w, WATCH_READ);
+    }
+    loop_turn(loop, true);
+    loop_turn(loop, false);
+    assert_int_equal(p.both[0].n, 1);
+    for (int i = 0; i < 4; i++)
+        close(fd[i / 2][i % 2]);
+    loop_free(loop);
+}
+
 static void a_watch_reports_a_hang_up_to_whoever_waits_to_write(void **state)
 {
     struct loop *loop = fresh();
@@ -292,6 +419,9 @@ static void a_descriptor_can_move_to_another_loop_at_once(void **state)
 
 TEST_MAIN(cmocka_unit_test(deferred_calls_run_in_order_and_a_cancelled_one_does_not),
           cmocka_unit_test(a_call_that_defers_again_waits_for_the_next_turn),
+          cmocka_unit_test(the_last_calls_of_a_turn_run_behind_all_others),
+          cmocka_unit_test(what_died_is_reaped_when_nothing_else_is_scheduled),
+          cmocka_unit_test(a_last_call_may_schedule_one_for_the_same_turn_but_not_for_ever),
           cmocka_unit_test(calls_from_another_thread_arrive_in_order),
           cmocka_unit_test(freeing_the_loop_runs_what_is_queued),
           cmocka_unit_test(a_stop_before_the_run_is_not_lost),
@@ -299,5 +429,7 @@ TEST_MAIN(cmocka_unit_test(deferred_calls_run_in_order_and_a_cancelled_one_does_
           cmocka_unit_test(a_timer_that_restarts_itself_with_zero_lets_the_turn_end),
           cmocka_unit_test(a_turn_ends_after_a_timer_has_fired),
           cmocka_unit_test(a_watch_reports_every_turn_while_ready),
+          cmocka_unit_test(wanting_only_something_takes_the_rest_back_before_it_comes),
+          cmocka_unit_test(a_watch_that_is_closed_by_another_ones_callback_is_silent),
           cmocka_unit_test(a_watch_reports_a_hang_up_to_whoever_waits_to_write),
           cmocka_unit_test(a_descriptor_can_move_to_another_loop_at_once));

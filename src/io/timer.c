@@ -1,10 +1,10 @@
 /*
  * A binary heap of pointers into the timers' owners, ordered by expiry; each timer knows its slot,
- * so that cancelling takes O(log n). The one libuv timer is armed for the top of the heap. It is
- * moved only when it would fire too late: a timer that was cancelled costs at most one early
- * wake-up, which finds nothing to do and arms again.
+ * so that cancelling takes O(log n). The loop waits no longer than until the top of the heap.
  */
 #include "io/timer.h"
+
+#include <limits.h>
 
 #include "base/mem.h"
 #include "io/loop.h"
@@ -64,52 +64,32 @@ static void take_out(struct timer_heap *h, struct timer *t)
         sift_down(h, i, last);
 }
 
-static void fire_expired(uv_timer_t *handle);
+int timer_heap_wait_ms(struct loop *loop)
+{
+    struct timer_heap *h = &loop->timers;
+    if (h->len == 0)
+        return -1;
+    usec_t left = h->items[0]->at - loop_now(loop);
+    if (left <= 0)
+        return 0;
+    usec_t left_ms = (left + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
 
-static void arm(struct loop *loop)
+void timer_heap_fire(struct loop *loop)
 {
     struct timer_heap *h = &loop->timers;
     if (h->len == 0)
         return;
-    usec_t at = h->items[0]->at;
-    if (h->armed_for != 0 && h->armed_for <= at)
-        return;
-    usec_t left = at - loop_now(loop);
-    uint64_t left_ms = left > 0 ? (uint64_t)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC) : 0;
-    /* libuv counts from the start of its turn, which may be a while ago. */
-    uv_update_time(&loop->uv);
-    uv_timer_start(&h->handle, fire_expired, left_ms, 0);
-    h->armed_for = at;
-}
-
-static void fire_expired(uv_timer_t *handle)
-{
-    struct loop *loop = handle->data;
-    struct timer_heap *h = &loop->timers;
-    /* The clock, not the turn's time: the turn's may be older than what woke us. */
-    usec_t now = loop->now = clock_monotonic();
-    h->armed_for = 0;
+    usec_t now = loop_now(loop);
     /* A timer that is started with 0 while timers are fired waits for the next turn. */
     h->not_before = now + 1;
     while (h->len > 0 && h->items[0]->at <= now) {
         struct timer *t = h->items[0];
         take_out(h, t);
-        loop->fired = true;
         t->fired(t, t->ud);
     }
     h->not_before = 0;
-    arm(loop);
-}
-
-void timer_heap_init(struct loop *loop)
-{
-    uv_timer_init(&loop->uv, &loop->timers.handle);
-    loop->timers.handle.data = loop;
-}
-
-void timer_heap_close(struct loop *loop)
-{
-    uv_close((uv_handle_t *)&loop->timers.handle, NULL);
 }
 
 void timer_heap_deinit(struct loop *loop)
@@ -130,9 +110,6 @@ void timer_start(struct timer *t, usec_t after)
     if (t->at < h->not_before)
         t->at = h->not_before;
     insert(h, t);
-    /* While timers are fired the handle is armed once, at the end. */
-    if (h->not_before == 0)
-        arm(t->loop);
 }
 
 void timer_cancel(struct timer *t)

@@ -1,86 +1,95 @@
 /*
- * A uv_poll_t needs its memory until uv_close() has called back, so it lives here, apart from the
- * owner; uv_poll_stop() takes the descriptor out of epoll at once.
+ * A descriptor is in the loop's epoll while anything is polled for, under the address of its watch.
+ * One epoll_wait() may have fetched an event of a watch that is closed before its turn comes, so
+ * the memory of watches lives until the end of the loop's turn.
  *
- * libuv pays two system calls to change what a descriptor is polled for. Wanting less is therefore
- * put off until an event comes that nobody wants, and wanting more until the loop is about to wait
- * (loop.c calls watches_apply()): an owner that goes back and forth costs nothing.
+ * To change what a descriptor is polled for is a system call. Wanting less is therefore put off
+ * until an event comes that nobody wants, and wanting more until the loop is about to wait (loop.c
+ * calls watches_apply()): an owner that goes back and forth costs nothing.
  */
 #include "io/watch.h"
 
+#include <errno.h>
 #include <stdbool.h>
-#include <uv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 
 #include "base/mem.h"
 #include "io/loop.h"
 #include "io/loop_internal.h"
 
 struct watch {
-    uv_poll_t handle;
-    struct list change; /* in the loop's list while more is wanted than polled for */
+    struct list change; /* in one of the loop's lists: to be applied, or closed */
     struct loop *loop;
+    int fd;
     watch_ready_fn *ready;
     void *ud;
     unsigned wanted;
-    unsigned polled; /* what libuv polls for: `wanted` or more */
+    unsigned polled; /* `wanted` or more */
+    bool only;       /* what is polled for beyond `wanted` is to be taken back */
     bool closed;
 };
 
-static void poll_ready(uv_poll_t *handle, int status, int uv_events);
-
 static void poll_for(struct watch *w, unsigned events)
 {
+    struct epoll_event e = {.events = (events & WATCH_READ ? EPOLLIN : 0) |
+                                      (events & WATCH_WRITE ? EPOLLOUT : 0),
+                            .data.ptr = w};
+    int op = !events ? EPOLL_CTL_DEL : w->polled ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (w->polled == events)
         return;
     w->polled = events;
-    int uv_events =
-        (events & WATCH_READ ? UV_READABLE : 0) | (events & WATCH_WRITE ? UV_WRITABLE : 0);
-    if (uv_events)
-        uv_poll_start(&w->handle, uv_events, poll_ready);
-    else
-        uv_poll_stop(&w->handle);
+    if (epoll_ctl(w->loop->epoll, op, w->fd, &e) < 0 && op != EPOLL_CTL_DEL) {
+        fprintf(stderr, "adit: cannot watch descriptor %d: %s\n", w->fd, strerror(errno));
+        abort();
+    }
 }
 
-static void poll_ready(uv_poll_t *handle, int status, int uv_events)
+void watch_dispatch(struct watch *w, unsigned epoll_events)
 {
-    struct watch *w = handle->data;
     unsigned events =
-        (uv_events & UV_READABLE ? WATCH_READ : 0) | (uv_events & UV_WRITABLE ? WATCH_WRITE : 0);
-    if (status < 0) {
-        /* libuv has stopped the handle. */
-        w->polled = 0;
+        (epoll_events & EPOLLIN ? WATCH_READ : 0) | (epoll_events & EPOLLOUT ? WATCH_WRITE : 0);
+    if (w->closed)
+        return;
+    if (epoll_events & (EPOLLERR | EPOLLHUP))
         events = WATCH_READ | WATCH_WRITE;
-    }
     events &= w->wanted;
     if (events)
         w->ready(events, w->ud);
     else
         poll_for(w, w->wanted);
-    if (!w->closed)
-        watch_want(w, w->wanted);
 }
 
 struct watch *watch_new(struct loop *loop, int fd, watch_ready_fn *ready, void *ud)
 {
     struct watch *w = new0(struct watch);
-    int r = uv_poll_init(loop_uv(loop), &w->handle, fd);
-    if (r < 0) {
-        fprintf(stderr, "adit: cannot watch descriptor %d: %s\n", fd, uv_strerror(r));
-        abort();
-    }
-    w->handle.data = w;
-    w->loop = loop;
     list_init(&w->change);
+    w->loop = loop;
+    w->fd = fd;
     w->ready = ready;
     w->ud = ud;
     return w;
 }
 
-void watch_want(struct watch *w, unsigned events)
+static void want(struct watch *w, unsigned events, bool only)
 {
     w->wanted = events;
-    if ((events & ~w->polled) && list_empty(&w->change))
+    w->only = only;
+    bool differs = only ? events != w->polled : (events & ~w->polled) != 0;
+    if (differs && list_empty(&w->change))
         list_append(&w->loop->watches, &w->change);
+}
+
+void watch_want(struct watch *w, unsigned events)
+{
+    want(w, events, false);
+}
+
+void watch_want_only(struct watch *w, unsigned events)
+{
+    want(w, events, true);
 }
 
 void watches_apply(struct loop *loop)
@@ -88,23 +97,29 @@ void watches_apply(struct loop *loop)
     struct watch *w;
     while ((w = list_first(&loop->watches, struct watch, change))) {
         list_remove(&w->change);
-        if (w->wanted & ~w->polled)
+        if (w->only || (w->wanted & ~w->polled))
             poll_for(w, w->wanted);
     }
-}
-
-static void free_closed(uv_handle_t *handle)
-{
-    free(handle->data);
 }
 
 struct watch *watch_close(struct watch *w)
 {
     if (!w)
         return NULL;
+    /* Closing the descriptor is not enough: a child that is being started may still have it. */
+    poll_for(w, 0);
     w->closed = true;
     w->wanted = 0;
     list_remove(&w->change);
-    uv_close((uv_handle_t *)&w->handle, free_closed);
+    list_append(&w->loop->closed_watches, &w->change);
     return NULL;
+}
+
+void watches_free_closed(struct loop *loop)
+{
+    struct watch *w;
+    while ((w = list_first(&loop->closed_watches, struct watch, change))) {
+        list_remove(&w->change);
+        free(w);
+    }
 }
