@@ -9,15 +9,15 @@
 #include "io/stream.h"
 
 static struct same_user_verdict judge(const struct forward_item *item, struct stream *s,
-                                      const struct addr *peer)
+                                      const struct addr *peer, const struct addr *listening)
 {
-    struct addr local;
+    struct addr local = *listening;
     int fd = stream_fd(s);
     if (item->forwarder->options.allow_other_users)
         return (struct same_user_verdict){.allowed = true};
     if (item->forward->local_path)
         return same_user_unix(fd);
-    if (addr_of_socket(fd, &local) < 0)
+    if (addr_is_any(listening) && addr_of_socket(fd, &local) < 0)
         return (struct same_user_verdict){0};
     return same_user_tcp(peer, &local);
 }
@@ -29,7 +29,7 @@ static void on_accepted(struct listener *l, struct stream *s, const struct addr 
     if (!item->forward->local_path)
         addr_format(peer, text);
 
-    struct same_user_verdict verdict = judge(item, s, peer);
+    struct same_user_verdict verdict = judge(item, s, peer, listener_addr(l));
     if (!verdict.allowed) {
         item->refused++;
         forward_item_event(item, (struct forward_event){

@@ -6,7 +6,6 @@
 #include "io/dial.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,7 +36,8 @@ struct dial {
     char *target; /* as asked for: "host:port" or a path */
     bool is_path;
     struct dns_query *query;
-    struct attempt attempts[MOST_ATTEMPTS];
+    struct attempt *attempts;
+    size_t room; /* for attempts */
     size_t n_attempts;
     size_t n_started;
     size_t n_running;
@@ -61,6 +61,7 @@ static void close_attempt(struct attempt *a)
 static void release(void *ud)
 {
     struct dial *d = ud;
+    free(d->attempts);
     free(d->target);
     free(d);
 }
@@ -73,7 +74,7 @@ static void end(struct dial *d)
     timer_cancel(&d->next);
     for (size_t i = 0; i < d->n_attempts; i++)
         close_attempt(&d->attempts[i]);
-    defer_schedule(d->loop, &d->reap);
+    defer_reap(d->loop, &d->reap);
 }
 
 static enum dial_outcome explain(const struct dial *d, int code, struct err *err)
@@ -119,7 +120,9 @@ static void succeed(struct dial *d, struct attempt *a)
     int fd = steal_fd(&a->fd);
     d->n_running--;
     end(d);
-    d->options.done(DIAL_OUTCOME_OK, fd_stream_new(d->loop, fd), NULL, d->options.ud);
+    struct stream *s =
+        addr_is_loopback(&a->addr) ? fd_stream_new_near(d->loop, fd) : fd_stream_new(d->loop, fd);
+    d->options.done(DIAL_OUTCOME_OK, s, NULL, d->options.ud);
 }
 
 /* Of several failures the person is told the one that says most about the target. */
@@ -163,10 +166,9 @@ static void attempt_failed(struct attempt *a, int code)
  */
 static bool is_connected_to_itself(const struct attempt *a)
 {
-    struct addr own, peer;
+    struct addr own;
     return a->addr.sa.sa_family != AF_UNIX && addr_is_loopback(&a->addr) &&
-           addr_of_socket(a->fd, &own) == 0 && addr_of_peer(a->fd, &peer) == 0 &&
-           addr_equal(&own, &peer);
+           addr_of_socket(a->fd, &own) == 0 && addr_equal(&own, &a->addr);
 }
 
 static void attempt_connected(struct attempt *a)
@@ -190,11 +192,19 @@ static void attempt_ready(unsigned events, void *ud)
         attempt_connected(a);
 }
 
-/* To this machine itself the handshake is mostly over when connect(2) returns, well or not. */
-static bool is_decided(const struct attempt *a)
+/*
+ * 0, or the error; EINPROGRESS: not known yet. To this machine itself the handshake is mostly over
+ * when connect(2) returns, well or not: a second call tells.
+ */
+static int start_connect(const struct attempt *a)
 {
-    struct pollfd fd = {.fd = a->fd, .events = POLLOUT};
-    return addr_is_loopback(&a->addr) && poll(&fd, 1, 0) == 1;
+    if (connect(a->fd, &a->addr.sa, a->addr.len) == 0)
+        return 0;
+    if (errno != EINPROGRESS || !addr_is_loopback(&a->addr))
+        return errno;
+    if (connect(a->fd, &a->addr.sa, a->addr.len) == 0)
+        return 0;
+    return errno == EALREADY ? EINPROGRESS : errno;
 }
 
 static void start_next(struct dial *d)
@@ -207,25 +217,21 @@ static void start_next(struct dial *d)
         return;
     }
     d->n_running++;
-    int r = connect(a->fd, &a->addr.sa, a->addr.len);
-    if (r == 0) {
+    int error = start_connect(a);
+    if (error == 0) {
         attempt_connected(a);
-    } else if (errno == EINPROGRESS) {
-        if (is_decided(a)) {
-            attempt_ready(WATCH_WRITE, a);
-            return;
-        }
+    } else if (error == EINPROGRESS) {
         a->watch = watch_new(d->loop, a->fd, attempt_ready, a);
         watch_want(a->watch, WATCH_WRITE);
         if (d->n_started < d->n_attempts)
             timer_start(&d->next, NEXT_ATTEMPT_DELAY);
-    } else if (errno == EAGAIN && a->addr.sa.sa_family == AF_UNIX) {
+    } else if (error == EAGAIN && a->addr.sa.sa_family == AF_UNIX) {
         /* The listener's queue is full: that is no event to wait for, so ask again soon. */
         close_attempt(a);
         d->n_started--;
         timer_start(&d->next, BUSY_DELAY);
     } else {
-        attempt_failed(a, -errno);
+        attempt_failed(a, -error);
     }
 }
 
@@ -240,9 +246,15 @@ static void timed_out(struct timer *t, void *ud)
     fail(d, d->n_attempts == 0 ? -EAGAIN : -ETIMEDOUT);
 }
 
+static void make_room(struct dial *d, size_t n)
+{
+    d->room = n < MOST_ATTEMPTS ? n : MOST_ATTEMPTS;
+    d->attempts = xcalloc(d->room, sizeof(*d->attempts));
+}
+
 static void add_attempt(struct dial *d, const struct addr *addr)
 {
-    if (d->n_attempts < MOST_ATTEMPTS)
+    if (d->n_attempts < d->room)
         d->attempts[d->n_attempts++] = (struct attempt){.dial = d, .addr = *addr, .fd = -1};
 }
 
@@ -271,6 +283,7 @@ static void resolved(int result, const struct addr *addrs, size_t n_addrs, void 
         fail(d, result);
         return;
     }
+    make_room(d, n_addrs + 1);
     add_interleaved(d, addrs, n_addrs);
     /* A server that was told to listen on "localhost" may be on ::1 only. */
     if (n_addrs == 1 && addrs[0].sa.sa_family == AF_INET &&
@@ -314,6 +327,7 @@ struct dial *dial_unix(struct loop *loop, const char *path, const struct dial_op
         addr = (struct addr){.len = sizeof(addr.sa), .sa.sa_family = AF_UNSPEC};
         d->failure = r;
     }
+    make_room(d, 1);
     add_attempt(d, &addr);
     timer_start(&d->next, 0);
     return d;

@@ -22,6 +22,7 @@ struct fd_stream {
     int recv_error; /* what failed once stays failed: the kernel tells an error only once */
     int send_error;
     bool shut;
+    bool ended;       /* by the other side */
     uint64_t dry_in;  /* the loop's turn in which all that was there has been received; 0: none */
     uint64_t full_in; /* likewise: no more was taken to be sent */
     struct watch *watch; /* made when first wanted */
@@ -48,6 +49,7 @@ static ssize_t fd_recv(struct stream *s, void *data, size_t len)
     } while (n < 0 && errno == EINTR);
     /* A short read has emptied the socket: to ask again in this turn is a call for nothing. */
     f->dry_in = n > 0 && (size_t)n < len && s->loop ? s->loop->turn : 0;
+    f->ended |= n == 0;
     if (n >= 0)
         return n;
     if (errno == EAGAIN)
@@ -107,7 +109,9 @@ static void fd_want(struct stream *s, unsigned events)
     struct fd_stream *f = (struct fd_stream *)s;
     if (!f->watch && events)
         f->watch = watch_new(s->loop, f->fd, socket_ready, f);
-    if (f->watch)
+    if (f->watch && f->ended && !(events & STREAM_READ))
+        watch_want_only(f->watch, events);
+    else if (f->watch)
         watch_want(f->watch, events);
 }
 
@@ -157,12 +161,19 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-void fd_stream_prepare(int fd)
+static bool prepare_near(int fd)
 {
     int on = 1;
     /* Fails on a Unix socket, which needs none of this. */
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0) {
-        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        return false;
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    return true;
+}
+
+void fd_stream_prepare(int fd)
+{
+    if (prepare_near(fd)) {
         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
@@ -180,6 +191,12 @@ struct stream *fd_stream_prepared(struct loop *loop, int fd)
 struct stream *fd_stream_new(struct loop *loop, int fd)
 {
     fd_stream_prepare(fd);
+    return fd_stream_prepared(loop, fd);
+}
+
+struct stream *fd_stream_new_near(struct loop *loop, int fd)
+{
+    prepare_near(fd);
     return fd_stream_prepared(loop, fd);
 }
 

@@ -3,6 +3,9 @@
  * pauses. If that lasts, the oldest waiting connection is accepted with a descriptor that is kept
  * in reserve for this, and closed: so that its sender learns of it. The reserve is one for the
  * whole process.
+ *
+ * The end of the queue is asked for only while there are many: a turn accepts one connection, and
+ * twice as many in each that follows at once.
  */
 #include "io/listener.h"
 
@@ -17,7 +20,7 @@
 #include "base/mem.h"
 #include "io/bind_error.h"
 #include "io/fd_stream.h"
-#include "io/loop.h"
+#include "io/loop_internal.h"
 #include "io/timer.h"
 #include "io/watch.h"
 
@@ -32,6 +35,8 @@ struct listener {
     struct watch *watch;
     struct timer retry; /* pending while out of descriptors */
     bool exhausted;     /* was so at the last try too */
+    uint64_t last_turn; /* that accepted, and how many it might have */
+    int burst;
     bool paused;
     bool closed;
     dev_t file_dev; /* of the socket file that bind made; 0: none */
@@ -103,10 +108,19 @@ static bool is_passing(int error)
     }
 }
 
+static int burst_now(struct listener *l)
+{
+    bool goes_on = l->loop->turn == l->last_turn + 2; /* the loop counts its pauses too */
+    l->burst = !goes_on ? 1 : l->burst < ACCEPTS_PER_TURN ? 2 * l->burst : l->burst;
+    l->last_turn = l->loop->turn;
+    return l->burst;
+}
+
 static void accept_ready(unsigned events, void *ud)
 {
     struct listener *l = ud;
-    for (int i = 0; i < ACCEPTS_PER_TURN && !l->closed && !l->paused; i++) {
+    int burst = burst_now(l);
+    for (int i = 0; i < burst && !l->closed && !l->paused; i++) {
         struct addr peer = {.len = sizeof(peer.storage)};
         int fd = accept4(l->fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
@@ -216,6 +230,7 @@ int listener_open(struct loop *loop, const struct addr *addr,
     l->addr = *addr;
     l->options = *options;
     l->paused = options->paused;
+    l->burst = 1;
     timer_init(&l->retry, loop, retry, l);
     defer_init(&l->reap, free, l);
     fill_reserve();
@@ -265,6 +280,6 @@ struct listener *listener_close(struct listener *l)
     remove_own_file(l);
     if (l->fd >= 0)
         close(l->fd);
-    defer_schedule(l->loop, &l->reap);
+    defer_reap(l->loop, &l->reap);
     return NULL;
 }
