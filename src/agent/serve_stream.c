@@ -96,6 +96,7 @@ static void start_relay(struct stream_channel *c, struct stream *target)
 {
     const struct relay_options options = {.half_closed_limit = half_closed_limit,
                                           .failure_resets = true,
+                                          .eager = true,
                                           .done = relay_done,
                                           .ud = c};
     served_opened(&c->served);

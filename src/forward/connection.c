@@ -150,7 +150,8 @@ static void on_relay_done(struct relay *r, int result, void *ud)
 
 void connection_relay(struct connection *c, struct stream *client, struct stream *reached)
 {
-    struct relay_options options = {.failure_resets = true, .done = on_relay_done, .ud = c};
+    struct relay_options options = {
+        .failure_resets = true, .eager = true, .done = on_relay_done, .ud = c};
     /* `a` is always the end on this machine, so that the counts mean the same for -L and -R. */
     c->relay = c->client_is_far ? relay_new(reached, client, &options)
                                 : relay_new(client, watched(c, reached), &options);

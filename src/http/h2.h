@@ -128,6 +128,12 @@ struct stream *h2_request(struct h2 *session, const struct h2_head *head, bool e
 int h2_answer(struct stream *channel, unsigned status, const struct h2_field *fields,
               size_t n_fields, bool end);
 /*
+ * The same with 200, no end, and in no hurry where the peer has sent something behind its request
+ * already, which shows that it does not wait for the answer: that then goes out with the first
+ * bytes, or with anything else of the session, or after a millisecond.
+ */
+int h2_answer_early(struct stream *channel, const struct h2_field *fields, size_t n_fields);
+/*
  * Answers with a whole body (may be NULL) and frees the channel, whatever came of it. The body is
  * copied, beyond what a channel else queues; one longer than H2_ANSWER_MAX is answered 500 instead.
  */

@@ -292,10 +292,11 @@ static ssize_t channel_recv(struct stream *s, void *data, size_t len)
 
 static void resume(struct h2_channel *ch)
 {
-    if (!ch->deferred || ch->closed || !ch->session)
+    if (ch->closed || !ch->session || !(ch->deferred || ch->in_no_hurry))
         return;
-    ch->deferred = false;
-    nghttp2_session_resume_data(ch->session->ng, ch->id);
+    if (ch->deferred)
+        nghttp2_session_resume_data(ch->session->ng, ch->id);
+    ch->deferred = ch->in_no_hurry = false;
     h2_schedule(ch->session);
 }
 
@@ -422,10 +423,9 @@ void h2_channel_submit(struct h2_channel *ch)
     h2_schedule(s);
 }
 
-int h2_answer(struct stream *channel, unsigned status, const struct h2_field *fields,
-              size_t n_fields, bool end)
+static int submit_answer(struct h2_channel *ch, unsigned status, const struct h2_field *fields,
+                         size_t n_fields, bool end)
 {
-    struct h2_channel *ch = channel_of(channel);
     if (ch->answered)
         return -EALREADY;
     if (ch->error < 0)
@@ -448,8 +448,29 @@ int h2_answer(struct stream *channel, unsigned status, const struct h2_field *fi
     ch->answered = true;
     ch->has_provider = true;
     ch->shut = ch->shut || end;
-    h2_schedule(ch->session);
     return 0;
+}
+
+int h2_answer(struct stream *channel, unsigned status, const struct h2_field *fields,
+              size_t n_fields, bool end)
+{
+    struct h2_channel *ch = channel_of(channel);
+    int result = submit_answer(ch, status, fields, n_fields, end);
+    if (result == 0)
+        h2_schedule(ch->session);
+    return result;
+}
+
+int h2_answer_early(struct stream *channel, const struct h2_field *fields, size_t n_fields)
+{
+    struct h2_channel *ch = channel_of(channel);
+    int result = submit_answer(ch, 200, fields, n_fields, false);
+    ch->in_no_hurry = result == 0 && ch->in.len > 0;
+    if (ch->in_no_hurry)
+        h2_schedule_soon(ch->session);
+    else if (result == 0)
+        h2_schedule(ch->session);
+    return result;
 }
 
 void h2_answer_and_free(struct stream *channel, unsigned status, const struct h2_field *fields,

@@ -118,6 +118,7 @@ void h2_flow_received(struct h2 *s, struct h2_channel *ch, size_t len)
 
 void h2_flow_consumed(struct h2 *s, struct h2_channel *ch, size_t len)
 {
+    size_t queued = nghttp2_session_get_outbound_queue_size(s->ng);
     s->held -= len;
     ch->last_consumed = loop_now(s->loop);
     s->blocked_since = 0;
@@ -126,7 +127,7 @@ void h2_flow_consumed(struct h2 *s, struct h2_channel *ch, size_t len)
         consider_growth(s, ch, len);
     }
     h2_flow_credit(s);
-    if (nghttp2_session_want_write(s->ng))
+    if (nghttp2_session_get_outbound_queue_size(s->ng) > queued)
         h2_schedule(s);
 }
 

@@ -42,6 +42,7 @@ struct h2_channel {
     bool reset;        /* RST_STREAM submitted */
     bool has_provider; /* request or answer was submitted with a body to come */
     bool deferred;     /* the provider waits for resume */
+    bool in_no_hurry;  /* the answer was given by h2_answer_early() and no flush scheduled */
     bool answered;     /* server: h2_answer(); client: the head was delivered */
     bool head_ready;   /* a complete head waits for its delivery */
     bool undelivered;  /* server: nobody owns it yet */
@@ -104,6 +105,7 @@ struct h2 {
     usec_t blocked_since; /* credit is withheld, and nobody consumes; 0: not */
 
     struct timer tick;
+    struct timer soon; /* flushes what is in no hurry */
     bool tick_fast;
     uint64_t data_bytes, data_at_tick, data_at_ping;
     usec_t next_ping;
@@ -122,6 +124,8 @@ struct h2 {
 
 /* h2_session.c */
 void h2_schedule(struct h2 *s);
+/* The same, unless something else does it before, after a millisecond. */
+void h2_schedule_soon(struct h2 *s);
 /* Notes the failure; the session ends outside of nghttp2's callbacks. */
 void h2_fail(struct h2 *s, int reason, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Ends when it has failed, or has nothing more to do. True: it is over. */

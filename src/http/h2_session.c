@@ -3,8 +3,8 @@
  *
  * Bytes in: the carrier reports, nghttp2 reads and notes on the channels what happened, then the
  * owners are told (h2_dispatch), within the same call. Bytes out: whoever gives nghttp2 something
- * to say schedules one flush at the end of the turn, so that everything of a turn goes out in one
- * write. An owner's code runs only when nghttp2 has been left, so it may free anything.
+ * to say schedules one flush behind all else of the turn, so that everything of a turn goes out in
+ * one write. An owner's code runs only when nghttp2 has been left, so it may free anything.
  *
  * An end has three steps: `reason` is noted (h2_fail); h2_settle() drops nghttp2 and the carrier
  * and orphans the channels; the `ended` callback comes by itself at the end of a turn.
@@ -20,10 +20,23 @@
 
 enum { READ_PER_TURN = 512 * 1024, MAX_ACKS = 100 };
 
+static const usec_t NO_HURRY = USEC_PER_MSEC;
+
 void h2_schedule(struct h2 *s)
 {
     if (!s->over)
-        defer_schedule(s->loop, &s->flush);
+        defer_schedule_last(s->loop, &s->flush);
+}
+
+static void soon_fired(struct timer *t, void *ud)
+{
+    h2_schedule(ud);
+}
+
+void h2_schedule_soon(struct h2 *s)
+{
+    if (!s->over && !timer_pending(&s->soon))
+        timer_start(&s->soon, NO_HURRY);
 }
 
 int h2_result_from_nghttp2(int code)
@@ -63,6 +76,7 @@ static void shut_down(struct h2 *s, int channel_error)
     struct h2_channel *ch;
     s->over = true;
     timer_cancel(&s->tick);
+    timer_cancel(&s->soon);
     defer_cancel(&s->flush);
     h2_output_drop(s);
     s->carrier = stream_free(s->carrier);
@@ -265,6 +279,7 @@ struct h2 *h2_new(struct loop *loop, struct stream *carrier, const struct h2_opt
     list_init(&s->touched);
     defer_init(&s->flush, flush_fired, s);
     defer_init(&s->end, tell_end, s);
+    timer_init(&s->soon, loop, soon_fired, s);
     make_nghttp2(s);
     submit_settings(s);
     h2_flow_start(s);
@@ -286,7 +301,7 @@ struct h2 *h2_free(struct h2 *s)
     }
     defer_cancel(&s->end);
     defer_init(&s->reap, release, s);
-    defer_schedule(s->loop, &s->reap);
+    defer_reap(s->loop, &s->reap);
     return NULL;
 }
 

@@ -97,6 +97,48 @@ static void bytes_sent_before_the_answer_arrive(void **state)
     h2_scene_close(&sc);
 }
 
+static void an_answer_that_nobody_waits_for_goes_out_with_the_first_bytes(void **state)
+{
+    struct h2_scene sc = {0};
+    struct asked a = {0};
+    struct h2_stats before, after;
+    char got[8];
+    ssize_t n = -EAGAIN;
+    h2_scene_open(&sc);
+    ask_connect(&sc, &a);
+    assert_int_equal(stream_send_bytes(a.channel, "early", 5), 5);
+    TURN_UNTIL(sc.loop, sc.n_taken);
+    loop_turn(sc.loop, false);
+    h2_get_stats(sc.server, &before);
+    assert_int_equal(h2_answer_early(sc.taken[0], NULL, 0), 0);
+    assert_int_equal(stream_recv(sc.taken[0], got, sizeof(got)), 5);
+    loop_turn(sc.loop, false);
+    h2_get_stats(sc.server, &after);
+    assert_int_equal(after.bytes_sent, before.bytes_sent);
+
+    assert_int_equal(stream_send_bytes(sc.taken[0], "x", 1), 1);
+    TURN_UNTIL(sc.loop, (n = stream_recv(a.channel, got, sizeof(got))) != -EAGAIN);
+    assert_int_equal(n, 1);
+    assert_int_equal(a.status, 200);
+    stream_free(a.channel);
+    h2_scene_close(&sc);
+}
+
+static void an_answer_that_nobody_waits_for_comes_though_nothing_follows(void **state)
+{
+    struct h2_scene sc = {0};
+    struct asked a = {0};
+    h2_scene_open(&sc);
+    ask_connect(&sc, &a);
+    assert_int_equal(stream_send_bytes(a.channel, "early", 5), 5);
+    TURN_UNTIL(sc.loop, sc.n_taken);
+    assert_int_equal(h2_answer_early(sc.taken[0], NULL, 0), 0);
+    TURN_UNTIL(sc.loop, a.n_answers);
+    assert_int_equal(a.status, 200);
+    stream_free(a.channel);
+    h2_scene_close(&sc);
+}
+
 static void a_request_on_a_session_that_is_over_fails_by_callback(void **state)
 {
     struct h2_scene sc = {0};
@@ -570,6 +612,8 @@ TEST_MAIN(cmocka_unit_test(a_connect_request_reaches_the_server_and_its_answer_t
           cmocka_unit_test(a_refused_request_tells_status_and_fields),
           cmocka_unit_test(a_plain_request_carries_a_body_both_ways),
           cmocka_unit_test(bytes_sent_before_the_answer_arrive),
+          cmocka_unit_test(an_answer_that_nobody_waits_for_goes_out_with_the_first_bytes),
+          cmocka_unit_test(an_answer_that_nobody_waits_for_comes_though_nothing_follows),
           cmocka_unit_test(a_request_on_a_session_that_is_over_fails_by_callback),
           cmocka_unit_test(a_head_beyond_its_limits_is_reset_and_the_session_goes_on),
           cmocka_unit_test(half_close_leaves_the_other_direction_open),

@@ -45,7 +45,9 @@ struct relay {
     struct relay_options options;
     struct timer idle;
     usec_t last_active;
-    bool done; /* the streams are gone */
+    bool done;           /* the streams are gone */
+    int failure;         /* that was met before there was anybody to tell */
+    struct defer failed; /* tells it */
     struct defer reap;
 };
 
@@ -256,13 +258,14 @@ static void end_streams(struct relay *r)
 {
     r->done = true;
     timer_cancel(&r->idle);
+    defer_cancel(&r->failed);
     r->ab.from = stream_free(r->ab.from);
     r->ba.from = stream_free(r->ba.from);
     buf_deinit(&r->ab.held);
     buf_deinit(&r->ba.held);
     r->ab.pipe = splice_pipe_give(r->loop, r->ab.pipe);
     r->ba.pipe = splice_pipe_give(r->loop, r->ba.pipe);
-    defer_schedule(r->loop, &r->reap);
+    defer_reap(r->loop, &r->reap);
 }
 
 static void end_with_reset(const struct stream *s)
@@ -311,6 +314,21 @@ static void stream_became_ready(struct stream *s, unsigned events, void *ud)
     apply_limit(r);
 }
 
+static void tell_failure(void *ud)
+{
+    struct relay *r = ud;
+    finish(r, r->failure);
+}
+
+/* What `a` has goes out in the turn in which `b` was made: with its opening, for an HTTP/2 stream.
+ */
+static void start_eagerly(struct relay *r)
+{
+    r->failure = pump(r, &r->ab);
+    if (r->failure < 0)
+        defer_schedule(r->loop, &r->failed);
+}
+
 struct relay *relay_new(struct stream *a, struct stream *b, const struct relay_options *options)
 {
     struct relay *r = new0(struct relay);
@@ -324,10 +342,13 @@ struct relay *relay_new(struct stream *a, struct stream *b, const struct relay_o
     buf_init(&r->ba.held, LOOP_SCRATCH_LEN);
     timer_init(&r->idle, r->loop, idle_fired, r);
     defer_init(&r->reap, free, r);
+    defer_init(&r->failed, tell_failure, r);
     stream_set_ready(a, stream_became_ready, r);
     stream_set_ready(b, stream_became_ready, r);
-    stream_want(a, STREAM_READ);
-    stream_want(b, STREAM_READ);
+    if (options->eager)
+        start_eagerly(r);
+    stream_want(a, r->failure ? 0 : wants(&r->ab, &r->ba));
+    stream_want(b, r->failure ? 0 : wants(&r->ba, &r->ab));
     apply_limit(r);
     return r;
 }

@@ -22,6 +22,7 @@ struct relay_options {
     bool b_ends_all;          /* the end of `b` ends the relay in order: nobody reads what `a` says
                                  then, as in protocols without half-close */
     bool failure_resets; /* a failure ends bare sockets with a reset, so that it looks like one */
+    bool eager;          /* what `a` has by now moves within relay_new() */
     bool splice;         /* bytes between bare sockets stay in the kernel: for bulk */
     relay_done_fn *done;
     void *ud;

@@ -114,6 +114,42 @@ static void both_directions_are_copied_to_their_ends(void **state)
     }
 }
 
+static void what_is_there_moves_at_once_where_that_is_asked_for(void **state)
+{
+    struct scene s = {0};
+    struct stream *left[2], *right[2];
+    char got[8];
+    const struct relay_options options = {.eager = true, .done = relay_done, .ud = &s};
+    s.loop = loop_new();
+    stream_pair(s.loop, 100, left);
+    stream_pair(s.loop, 100, right);
+    s.a.s = left[0];
+    s.b.s = right[1];
+    assert_int_equal(stream_send_bytes(s.a.s, "early", 5), 5);
+    s.relay = relay_new(left[1], right[0], &options);
+    assert_int_equal(stream_recv(s.b.s, got, sizeof(got)), 5);
+    assert_int_equal(relay_bytes_a_to_b(s.relay), 5);
+    scene_close(&s);
+}
+
+static void an_eager_relay_that_fails_at_once_tells_so_later(void **state)
+{
+    struct scene s = {0};
+    struct stream *left[2], *right[2];
+    const struct relay_options options = {.eager = true, .done = relay_done, .ud = &s};
+    s.loop = loop_new();
+    stream_pair(s.loop, 100, left);
+    stream_pair(s.loop, 100, right);
+    s.a.s = left[0];
+    s.b.s = stream_free(right[1]);
+    assert_int_equal(stream_send_bytes(s.a.s, "early", 5), 5);
+    s.relay = relay_new(left[1], right[0], &options);
+    assert_false(s.done);
+    TURN_UNTIL(s.loop, s.done);
+    assert_int_equal(s.result, -EPIPE);
+    scene_close(&s);
+}
+
 static void the_end_of_one_direction_lets_the_other_go_on(void **state)
 {
     for (int kind = 0; kind < N_KINDS; kind++) {
@@ -450,6 +486,8 @@ static void a_spliced_relay_may_be_freed_with_bytes_under_way(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(both_directions_are_copied_to_their_ends),
+          cmocka_unit_test(what_is_there_moves_at_once_where_that_is_asked_for),
+          cmocka_unit_test(an_eager_relay_that_fails_at_once_tells_so_later),
           cmocka_unit_test(the_end_of_one_direction_lets_the_other_go_on),
           cmocka_unit_test(the_end_of_b_ends_all_where_that_is_asked_for),
           cmocka_unit_test(a_slow_reader_stops_the_sender),

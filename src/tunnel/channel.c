@@ -102,7 +102,7 @@ static struct stream *accept_with(struct channel_request *rq, const struct h2_fi
                                   size_t n_fields)
 {
     struct stream *channel = take_channel(rq);
-    h2_answer(channel, 200, fields, n_fields, false);
+    h2_answer_early(channel, fields, n_fields);
     return channel;
 }
 
