@@ -12,6 +12,8 @@ struct forward_row {
     struct id peer;
     struct list served;       /* that are open: struct served */
     bool over;                /* its listener is gone: it goes with its last connection */
+    struct channel_goal goal; /* of the first that was served; others say the same differently */
+    bool direct;
     struct api_forward shown; /* bytes: of those that have ended */
 };
 
@@ -35,6 +37,21 @@ static struct forward_row *find(struct forwards *f, const struct id *peer,
         if (id_equal(&row->peer, peer) && row->shown.direction == like->direction &&
             str_eq(row->shown.kind, like->kind) && str_eq(row->shown.listen, like->listen) &&
             str_eq(row->shown.target, like->target) && str_eq(row->shown.path, like->path))
+            return row;
+    return NULL;
+}
+
+/* The same without making texts: mostly one and the same place is asked for again and again. */
+static struct forward_row *find_quickly(struct forwards *f, const struct served *s)
+{
+    const struct channel_goal *goal = &s->goal;
+    struct forward_row *row;
+    if (goal->kind == CHANNEL_LISTEN || goal->kind == CHANNEL_ACCEPT)
+        return NULL;
+    list_for_each (row, &f->rows, link)
+        if (row->direct == s->reporter->direct && row->goal.kind == goal->kind &&
+            row->goal.port == goal->port && id_equal(&row->peer, &s->reporter->peer) &&
+            str_eq(row->goal.host, goal->host) && str_eq(row->goal.unix_path, goal->unix_path))
             return row;
     return NULL;
 }
@@ -79,9 +96,7 @@ static struct api_forward describe(const struct served *s)
 {
     const struct channel_goal *goal = &s->goal;
     bool remote = goal->kind == CHANNEL_LISTEN || goal->kind == CHANNEL_ACCEPT;
-    struct api_forward row = {.id = id_new(),
-                              .since = clock_realtime(),
-                              .direction = remote ? AUDIT_REMOTE : AUDIT_LOCAL};
+    struct api_forward row = {.direction = remote ? AUDIT_REMOTE : AUDIT_LOCAL};
     str_copy(row.user, sizeof(row.user), s->reporter->user);
     str_copy(row.kind, sizeof(row.kind), kind_of(goal));
     str_copy(row.path, sizeof(row.path), s->reporter->direct ? "direct" : "relay");
@@ -90,23 +105,36 @@ static struct api_forward describe(const struct served *s)
     return row;
 }
 
+/* NULL: there is no room for another. */
+static struct forward_row *find_or_make(struct forwards *f, const struct served *s)
+{
+    struct api_forward like = describe(s);
+    struct forward_row *row = find(f, &s->reporter->peer, &like);
+    if (row || !make_room(f, &s->reporter->peer))
+        return row;
+    row = new0(struct forward_row);
+    row->forwards = f;
+    row->peer = s->reporter->peer;
+    row->goal = s->goal;
+    row->direct = s->reporter->direct;
+    row->shown = like;
+    row->shown.id = id_new();
+    row->shown.since = clock_realtime();
+    list_init(&row->served);
+    list_append(&f->rows, &row->link);
+    f->n_rows++;
+    return row;
+}
+
 void forwards_join(struct forwards *f, struct served *s)
 {
     if (!f || !s->reporter || s->row)
         return;
-    struct api_forward like = describe(s);
-    struct forward_row *row = find(f, &s->reporter->peer, &like);
-    if (!row) {
-        if (!make_room(f, &s->reporter->peer))
-            return;
-        row = new0(struct forward_row);
-        row->forwards = f;
-        row->peer = s->reporter->peer;
-        row->shown = like;
-        list_init(&row->served);
-        list_append(&f->rows, &row->link);
-        f->n_rows++;
-    }
+    struct forward_row *row = find_quickly(f, s);
+    if (!row)
+        row = find_or_make(f, s);
+    if (!row)
+        return;
     s->row = row;
     list_append(&row->served, &s->in_row);
 }
