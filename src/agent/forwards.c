@@ -86,7 +86,9 @@ static void place_text(const struct channel_goal *goal, uint16_t port, char *dst
 {
     const char *host = goal->host[0] ? goal->host : "localhost";
     bool six = span_find(span_of(host), ':') >= 0;
-    if (goal->unix_path[0])
+    if (goal->kind == CHANNEL_SPEEDTEST)
+        str_copy(dst, size, channel_kind_name(goal->kind));
+    else if (goal->unix_path[0])
         str_copy(dst, size, goal->unix_path);
     else
         snprintf(dst, size, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);

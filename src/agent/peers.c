@@ -120,6 +120,7 @@ static void serve(struct peer_session *s, struct channel_request *rq, enum chann
     switch (kind) {
     case CHANNEL_TCP:
     case CHANNEL_UNIX:
+    case CHANNEL_SPEEDTEST:
         serve_stream(s->peers->loop, rq, &s->served);
         return;
     case CHANNEL_UDP:

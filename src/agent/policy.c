@@ -15,7 +15,9 @@ void channel_goal_of(const struct channel_request_info *info, struct channel_goa
 char *channel_goal_text(const struct channel_goal *goal, char dst[static GOAL_TEXT_SIZE])
 {
     const char *prefix = goal->kind == CHANNEL_LISTEN ? "a listener on " : "";
-    if (goal->unix_path[0]) {
+    if (goal->kind == CHANNEL_SPEEDTEST) {
+        str_copy(dst, GOAL_TEXT_SIZE, "speed tests");
+    } else if (goal->unix_path[0]) {
         snprintf(dst, GOAL_TEXT_SIZE, "%s%s", prefix, goal->unix_path);
     } else {
         const char *host = goal->host[0] ? goal->host : "localhost";
@@ -72,6 +74,8 @@ const char *policy_rule_against(const struct forward_policy *policy,
         return rule_against_open(policy, goal);
     case CHANNEL_LISTEN:
         return rule_against_listen(policy, goal);
+    case CHANNEL_SPEEDTEST:
+        return policy->local ? NULL : "forwarding.local is off";
     case CHANNEL_ACCEPT: /* of a listener that was allowed */
         return policy->remote ? NULL : "forwarding.remote is off";
     case CHANNEL_SSH:

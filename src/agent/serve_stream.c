@@ -1,7 +1,7 @@
 /*
  * TCP and Unix socket channels: dial the target, perhaps speak TLS to it, answer the request with
- * the outcome, copy until both directions have ended. At any time exactly one of dial, handshake
- * and relay is there; the request is there until the relay is.
+ * the outcome, copy until both directions have ended. The target of a speed test is at hand. At any
+ * time exactly one of dial, handshake and relay is there; the request is there until the relay is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "io/dial.h"
+#include "io/null_stream.h"
 #include "io/relay.h"
 #include "io/stream.h"
 #include "io/timer.h"
@@ -158,6 +159,10 @@ void serve_tls_stream(struct loop *loop, struct channel_request *rq, struct tls_
     list_append(list, &c->served.link);
     channel_request_on_cancel(rq, request_cancelled, c);
 
+    if (c->served.goal.kind == CHANNEL_SPEEDTEST) {
+        start_relay(c, null_stream_new(loop, channel_request_info(rq)->down));
+        return;
+    }
     const struct dial_options options = {.done = target_dialled, .ud = c};
     const struct channel_goal *goal = &c->served.goal;
     c->dial = goal->kind == CHANNEL_UNIX ? dial_unix(loop, goal->unix_path, &options)

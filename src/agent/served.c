@@ -8,11 +8,13 @@ static const char *loopback_if_empty(const char *host)
     return *host ? host : "localhost";
 }
 
-/* "db:5432", "dns:53/udp", "/run/x.sock". */
+/* "db:5432", "dns:53/udp", "/run/x.sock", "speedtest". */
 static void target_text(const struct channel_goal *goal, uint16_t port, struct audit_event *e)
 {
     bool six = span_find(span_of(goal->host), ':') >= 0;
-    if (goal->unix_path[0])
+    if (goal->kind == CHANNEL_SPEEDTEST)
+        str_copy(e->target, sizeof(e->target), channel_kind_name(goal->kind));
+    else if (goal->unix_path[0])
         str_copy(e->target, sizeof(e->target), goal->unix_path);
     else
         snprintf(e->target, sizeof(e->target), "%s%s%s:%u%s", six ? "[" : "",

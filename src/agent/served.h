@@ -58,7 +58,8 @@ struct served {
 };
 
 /* Starts serving an allowed request, which is taken over; appends to `list`. */
-void serve_stream(struct loop *loop, struct channel_request *rq, struct list *list); /* TCP, Unix */
+void serve_stream(struct loop *loop, struct channel_request *rq,
+                  struct list *list); /* TCP, Unix, SPEEDTEST */
 /* TCP, with TLS between the agent and the target; `tls` NULL: as serve_stream(). */
 void serve_tls_stream(struct loop *loop, struct channel_request *rq, struct tls_context *tls,
                       struct list *list);

@@ -72,6 +72,8 @@ static void each_kind_of_channel_is_held_against_its_rule(void **state)
         {{.unix_sockets = true}, {CHANNEL_LISTEN, "", 0, "/tmp/x"}, NULL},
         {{0}, {CHANNEL_SSH, "", 0, ""}, "SSH is off"},
         {{.ssh = true}, {CHANNEL_SSH, "", 0, ""}, NULL},
+        {{.open = "db.internal:5432"}, {CHANNEL_SPEEDTEST, "", 0, ""}, NULL},
+        {{.no_local = true}, {CHANNEL_SPEEDTEST, "", 0, ""}, "speed tests (forwarding.local"},
         {{0}, {CHANNEL_PEER, "", 0, ""}, "not for peers"},
         {{.expires_at = now}, {CHANNEL_TCP, "localhost", 80, ""}, "expired"},
         {{.expires_at = now + 1}, {CHANNEL_TCP, "localhost", 80, ""}, NULL},

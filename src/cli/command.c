@@ -5,12 +5,11 @@
 #include "base/span.h"
 
 const struct command *const commands[] = {
-    &cmd_login,  &cmd_logout,     &cmd_whoami,       &cmd_create,    &cmd_list,
-    &cmd_show,   &cmd_delete,     &cmd_port_forward, &cmd_ping,      &cmd_netcheck,
-    &cmd_ssh,    &cmd_config_ssh, &cmd_ports,        &cmd_share,     &cmd_unshare,
-    &cmd_open,   &cmd_users,      &cmd_tokens,       &cmd_templates, &cmd_audit,
-    &cmd_server, &cmd_agent,      &cmd_completion,   &cmd_version,   &cmd_help,
-    NULL,
+    &cmd_login,      &cmd_logout,       &cmd_whoami, &cmd_create,   &cmd_list,      &cmd_show,
+    &cmd_delete,     &cmd_port_forward, &cmd_ping,   &cmd_netcheck, &cmd_speedtest, &cmd_ssh,
+    &cmd_config_ssh, &cmd_ports,        &cmd_share,  &cmd_unshare,  &cmd_open,      &cmd_users,
+    &cmd_tokens,     &cmd_templates,    &cmd_audit,  &cmd_server,   &cmd_agent,     &cmd_completion,
+    &cmd_version,    &cmd_help,         NULL,
 };
 
 const struct option option_table_common[] = {

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include "io/null_stream.h"
 #include "io/test_help.h"
 
 static struct loop *loop;
@@ -112,6 +113,58 @@ static void what_a_vector_does_not_fit_is_left_to_the_caller(void **state)
     assert_gives(end[1], "abcde");
     stream_free(end[0]);
     stream_free(end[1]);
+}
+
+static void take_zeros(struct stream *s, unsigned events, void *ud)
+{
+    unsigned char data[1000];
+    size_t *n = ud;
+    memset(data, 1, sizeof(data));
+    assert_int_equal(stream_recv(s, data, sizeof(data)), sizeof(data));
+    for (size_t i = 0; i < sizeof(data); i++)
+        assert_int_equal(data[i], 0);
+    ++*n;
+}
+
+static void a_source_gives_zeros_without_end(void **state)
+{
+    struct stream *s = null_stream_new(loop, true);
+    size_t n = 0;
+    stream_set_ready(s, take_zeros, &n);
+    stream_want(s, STREAM_READ);
+    TURN_UNTIL(loop, n == 100);
+    stream_want(s, 0);
+    for (int i = 0; i < 3; i++)
+        loop_turn(loop, false);
+    assert_int_equal(n, 100);
+    stream_free(s);
+}
+
+static void note_end(struct stream *s, unsigned events, void *ud)
+{
+    unsigned char data[10];
+    assert_int_equal(stream_recv(s, data, sizeof(data)), 0);
+    stream_want(s, 0);
+    ++*(int *)ud;
+}
+
+static void what_swallows_ends_once_it_was_told_the_end(void **state)
+{
+    struct stream *s = null_stream_new(loop, false);
+    struct iovec iov[] = {{(void *)"abc", 3}, {(void *)"defg", 4}};
+    unsigned char data[10];
+    int n = 0;
+    stream_set_ready(s, note_end, &n);
+    stream_want(s, STREAM_READ);
+    assert_int_equal(stream_send(s, iov, 2), 7);
+    assert_int_equal(stream_recv(s, data, sizeof(data)), -EAGAIN);
+    for (int i = 0; i < 3; i++)
+        loop_turn(loop, false);
+    assert_int_equal(n, 0);
+    assert_int_equal(stream_shutdown(s), 0);
+    TURN_UNTIL(loop, n == 1);
+    assert_int_equal(stream_send(s, iov, 2), -EPIPE);
+    stream_free(s);
 }
 
 struct closer {
@@ -265,6 +318,8 @@ TEST_MAIN(stream_test(a_pair_carries_both_directions_at_once),
           stream_test(the_end_of_one_direction_leaves_the_other_open),
           stream_test(sockets_carry_both_directions_at_once),
           stream_test(what_a_vector_does_not_fit_is_left_to_the_caller),
+          stream_test(a_source_gives_zeros_without_end),
+          stream_test(what_swallows_ends_once_it_was_told_the_end),
           stream_test(a_stream_may_be_freed_in_its_own_callback),
           stream_test(nobody_is_called_for_what_is_not_wanted),
           stream_test(prepended_bytes_come_first),

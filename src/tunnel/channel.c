@@ -19,9 +19,11 @@
 const char *channel_kind_name(enum channel_kind kind)
 {
     static const char *const names[] = {
-        [CHANNEL_TCP] = "tcp",       [CHANNEL_UDP] = "udp",         [CHANNEL_UNIX] = "unix",
-        [CHANNEL_SSH] = "ssh",       [CHANNEL_PEER] = "peer",       [CHANNEL_LISTEN] = "listen",
-        [CHANNEL_ACCEPT] = "accept", [CHANNEL_REQUEST] = "request",
+        [CHANNEL_TCP] = "tcp",         [CHANNEL_UDP] = "udp",
+        [CHANNEL_UNIX] = "unix",       [CHANNEL_SSH] = "ssh",
+        [CHANNEL_PEER] = "peer",       [CHANNEL_LISTEN] = "listen",
+        [CHANNEL_ACCEPT] = "accept",   [CHANNEL_SPEEDTEST] = "speedtest",
+        [CHANNEL_REQUEST] = "request",
     };
     return names[kind];
 }

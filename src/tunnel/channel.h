@@ -15,14 +15,15 @@ struct stream;
 struct tunnel_session;
 
 enum channel_kind {
-    CHANNEL_TCP,     /* CONNECT host:port */
-    CHANNEL_UDP,     /* connect-udp: wrap the stream in a struct datagram_channel */
-    CHANNEL_UNIX,    /* connect-unix */
-    CHANNEL_SSH,     /* ssh */
-    CHANNEL_PEER,    /* peer: carrier of a relayed peer session (server -> agent) */
-    CHANNEL_LISTEN,  /* listen: use listen_client.h and listen_server.h */
-    CHANNEL_ACCEPT,  /* accept: likewise */
-    CHANNEL_REQUEST, /* a plain request */
+    CHANNEL_TCP,       /* CONNECT host:port */
+    CHANNEL_UDP,       /* connect-udp: wrap the stream in a struct datagram_channel */
+    CHANNEL_UNIX,      /* connect-unix */
+    CHANNEL_SSH,       /* ssh */
+    CHANNEL_PEER,      /* peer: carrier of a relayed peer session (server -> agent) */
+    CHANNEL_LISTEN,    /* listen: use listen_client.h and listen_server.h */
+    CHANNEL_ACCEPT,    /* accept: likewise */
+    CHANNEL_SPEEDTEST, /* speedtest: zeros from the agent, or bytes that it swallows */
+    CHANNEL_REQUEST,   /* a plain request */
 };
 
 /* "tcp", "udp", ...: for logs and records. */
@@ -37,6 +38,7 @@ struct channel_target {
     const char *path;    /* UNIX, LISTEN on a Unix socket: its path */
     const char *ssh_key; /* SSH: the client's public key, "ssh-ed25519 AAAA..." */
     struct id id;        /* PEER: the peer's; ACCEPT: the connection's */
+    bool down;           /* SPEEDTEST: zeros come from the agent; else it swallows */
 };
 
 /* ---- asking ---- */
@@ -91,6 +93,7 @@ struct channel_request_info {
     uint16_t port;        /* TCP, UDP, LISTEN (0: any) */
     char unix_path[108];  /* UNIX, LISTEN (else empty) */
     struct id id;         /* PEER, ACCEPT */
+    bool down;            /* SPEEDTEST */
     const char *method;   /* REQUEST */
     const char *path;     /* as on the wire */
     const char *body;     /* REQUEST: whole, at most CHANNEL_BODY_MAX bytes; NUL-terminated */

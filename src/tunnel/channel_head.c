@@ -15,6 +15,7 @@
 static const char peer_field[] = "adit-peer";
 const char channel_ssh_key_field[] = "adit-ssh-key";
 static const char agent_authority[] = "agent";
+static const char speed_down[] = "/speedtest/down", speed_up[] = "/speedtest/up";
 
 static int write_listen(const struct channel_target *target, struct buf *path)
 {
@@ -52,6 +53,9 @@ static int write_extended(const struct channel_target *target, struct buf *path,
     case CHANNEL_ACCEPT:
         *ret_protocol = "accept";
         return accept_request_format(&target->id, path);
+    case CHANNEL_SPEEDTEST:
+        *ret_protocol = "speedtest";
+        return buf_append_str(path, target->down ? speed_down : speed_up);
     case CHANNEL_TCP:
     case CHANNEL_REQUEST:
         break;
@@ -144,6 +148,9 @@ static int read_extended(const struct h2_head *head, struct channel_request_info
         return read_listen(path, ret);
     case CHANNEL_ACCEPT:
         return accept_request_parse(path, &ret->id) < 0 ? -EINVAL : 0;
+    case CHANNEL_SPEEDTEST:
+        ret->down = span_is(path, speed_down);
+        return ret->down || span_is(path, speed_up) ? 0 : -EINVAL;
     default:
         return 0;
     }
@@ -153,8 +160,9 @@ static const struct {
     const char *protocol;
     enum channel_kind kind;
 } protocols[] = {
-    {"connect-udp", CHANNEL_UDP}, {"connect-unix", CHANNEL_UNIX}, {"ssh", CHANNEL_SSH},
-    {"peer", CHANNEL_PEER},       {"listen", CHANNEL_LISTEN},     {"accept", CHANNEL_ACCEPT},
+    {"connect-udp", CHANNEL_UDP},     {"connect-unix", CHANNEL_UNIX}, {"ssh", CHANNEL_SSH},
+    {"peer", CHANNEL_PEER},           {"listen", CHANNEL_LISTEN},     {"accept", CHANNEL_ACCEPT},
+    {"speedtest", CHANNEL_SPEEDTEST},
 };
 
 int channel_head_read(const struct h2_head *head, struct channel_request_info *ret)

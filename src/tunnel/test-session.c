@@ -27,6 +27,8 @@ static void each_kind_of_channel_is_recognised_and_carries_bytes(void **state)
         {{CHANNEL_LISTEN, .path = "/tmp/l"}, "listen host= port=0 unix=/tmp/l id=-"},
         {{CHANNEL_ACCEPT, .id = some_id},
          "accept host= port=0 unix= id=ab0102030405060708090a0b0c0d0e0f"},
+        {{CHANNEL_SPEEDTEST, .down = true}, "speedtest host= port=0 unix= id=- down"},
+        {{CHANNEL_SPEEDTEST, .down = false}, "speedtest host= port=0 unix= id=-"},
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct tunnel_scene sc = {.accept = true};

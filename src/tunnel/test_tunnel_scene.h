@@ -47,8 +47,9 @@ static inline void tunnel_scene_requested(struct tunnel_session *s, struct chann
     char id[ID_TEXT_SIZE] = "-";
     if (!id_is_zero(&info->id))
         id_format(&info->id, id);
-    snprintf(sc->asked, sizeof(sc->asked), "%s host=%s port=%u unix=%s id=%s",
-             channel_kind_name(info->kind), info->host, info->port, info->unix_path, id);
+    snprintf(sc->asked, sizeof(sc->asked), "%s host=%s port=%u unix=%s id=%s%s",
+             channel_kind_name(info->kind), info->host, info->port, info->unix_path, id,
+             info->down ? " down" : "");
     assert_true(sc->n_rq < TUNNEL_SCENE_REQUESTS && sc->n_taken < TUNNEL_SCENE_REQUESTS);
     if (sc->refuse) {
         channel_refuse(rq, sc->refuse, "because \"of\" this");

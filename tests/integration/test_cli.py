@@ -212,6 +212,7 @@ def test_bash_completes(line, expected, cli):
     ("server", "adit-server.1"), ("agent", "adit-agent.1"),
     ("port-forward", "adit-port-forward.1"), ("ssh", "adit-ssh.1"),
     ("ping", "adit-ping.1"), ("netcheck", "adit-netcheck.1"),
+    ("speedtest", "adit-speedtest.1"),
 ])
 def test_the_manual_page_has_every_option(command, page, cli):
     manual = (Path(__file__).parents[2] / "man" / page).read_text()
