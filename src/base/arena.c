@@ -21,7 +21,7 @@ enum { BLOCK_LEN = 4096 };
 #if defined(WITH_ASAN) || defined(__SANITIZE_ADDRESS__)
 enum { SPARE_MOST = 0 };
 #else
-enum { SPARE_MOST = 16 };
+enum { SPARE_MOST = 64 };
 #endif
 
 struct arena_block {

@@ -126,10 +126,23 @@ static char *format_unix(const struct addr *a, char *dst)
     return dst;
 }
 
+/* By hand: every request through the app proxy has two, and inet_ntop() goes through printf(). */
+static void format_v4(const struct in_addr *ip, char *dst)
+{
+    const unsigned char *bytes = (const unsigned char *)ip;
+    for (int i = 0; i < 4; i++) {
+        char room[NUM_TEXT_SIZE];
+        struct span digits = num_format(bytes[i], room);
+        memcpy(dst, digits.p, digits.len);
+        dst[digits.len] = i < 3 ? '.' : '\0';
+        dst += digits.len + 1;
+    }
+}
+
 char *addr_format_ip(const struct addr *a, char dst[static ADDR_TEXT_LEN])
 {
     if (a->sa.sa_family == AF_INET) {
-        inet_ntop(AF_INET, &a->in.sin_addr, dst, ADDR_TEXT_LEN);
+        format_v4(&a->in.sin_addr, dst);
     } else if (a->sa.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &a->in6.sin6_addr, dst, ADDR_TEXT_LEN);
         size_t n = strlen(dst);

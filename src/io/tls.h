@@ -33,6 +33,13 @@ void tls_pins_digest(const char *label, const struct tls_pin *first, const struc
 char *tls_identity_to_pem(const struct tls_identity *id);
 int tls_identity_from_pem(const char *pem, struct tls_identity **ret_id, struct err *err);
 
+/*
+ * For the start of a program, before anything else of OpenSSL: each thread keeps a few of the
+ * buffers that connections take and give back with every record. A thread that ends frees its own.
+ */
+void tls_keep_buffers(void);
+void tls_thread_ends(void);
+
 /* Settings shared by many connections; reference counted, immutable, usable from any thread. */
 struct tls_context;
 

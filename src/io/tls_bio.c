@@ -9,7 +9,8 @@
  * such a buffer is filled by one call and serves them. (OpenSSL can read ahead by itself, but moves
  * all that it has to the front of its buffer at each record, and reads the rest of the last one by
  * a call of its own.) How much is taken follows from what the reader has room for, so that little
- * is left at the end of reading: mostly a part of a record.
+ * is left at the end of reading: mostly a part of a record. A descriptor that gave less than was
+ * asked for is not asked again in the same turn, which saves a call for each small message.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -174,8 +175,11 @@ static ssize_t fill(struct tls_link *l)
     if (!l->ahead)
         l->ahead = take_batch(l->next->loop);
     l->ahead_off = 0;
-    ssize_t n = stream_recv(l->next, l->ahead->data, sealed_len(l->room));
+    size_t asked = sealed_len(l->room);
+    ssize_t n = stream_recv(l->next, l->ahead->data, asked);
     l->ahead_len = n > 0 ? (size_t)n : 0;
+    if (n > 0 && (size_t)n < asked && stream_bare_fd(l->next, STREAM_READ) >= 0)
+        l->drained = l->next->loop->turn;
     return n;
 }
 
@@ -193,7 +197,7 @@ static size_t give_ahead(struct tls_link *l, void *data, size_t len)
 static ssize_t receive(struct tls_link *l, void *data, size_t len)
 {
     if (l->ahead_len == 0 && l->room > 0 && !l->exactly) {
-        ssize_t n = fill(l);
+        ssize_t n = l->drained == l->next->loop->turn ? -EAGAIN : fill(l);
         if (n <= 0)
             return n;
     }

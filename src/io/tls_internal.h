@@ -81,8 +81,9 @@ struct tls_link {
     struct batch *ahead;       /* received, but not asked for yet; NULL: none is held */
     unsigned char *ahead_kept; /* the same while nobody reads, when it is little */
     size_t ahead_off, ahead_len;
-    size_t room;  /* of who reads, in content; 0: nobody does, nothing is taken ahead */
-    bool exactly; /* nothing is taken ahead any more */
+    size_t room;      /* of who reads, in content; 0: nobody does, nothing is taken ahead */
+    bool exactly;     /* nothing is taken ahead any more */
+    uint64_t drained; /* the loop's turn in which `next`, a descriptor, had less than asked for */
 };
 
 /* Makes OpenSSL read and write `link`, which must outlive it. */

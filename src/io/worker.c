@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "io/loop.h"
+#include "io/tls.h"
 
 enum { THREAD_NAME_LEN = 16 }; /* pthread_setname_np(3) */
 
@@ -29,6 +30,7 @@ static void *run(void *ud)
         w->start(w->loop, w->start_ud);
     loop_run(w->loop);
     arena_thread_ends();
+    tls_thread_ends();
     return NULL;
 }
 

@@ -26,24 +26,27 @@ static bool is_value_char(unsigned char c)
     return (c >= ' ' || c == '\t') && c != 0x7f;
 }
 
-enum { WORD_LEN = sizeof(uint64_t) };
+enum { WORDS = 4, PIECE_LEN = WORDS * sizeof(uint64_t) };
 
-/* Eight bytes at once: whether one of them may be a control character (a tab is one, too). */
+/* A piece at once: whether one of its bytes may be a control character (a tab is one, too). */
 static bool may_hold_control(const char *p)
 {
     const uint64_t ones = UINT64_MAX / 255, highs = ones * 0x80;
-    uint64_t word, del;
-    memcpy(&word, p, WORD_LEN);
-    del = word ^ ones * 0x7f;
-    return (((word - ones * ' ') & ~word) | ((del - ones) & ~del)) & highs;
+    uint64_t word[WORDS], found = 0;
+    memcpy(word, p, PIECE_LEN);
+    for (int i = 0; i < WORDS; i++) {
+        uint64_t del = word[i] ^ ones * 0x7f;
+        found |= ((word[i] - ones * ' ') & ~word[i]) | ((del - ones) & ~del);
+    }
+    return found & highs;
 }
 
 bool header_value_valid(struct span text)
 {
     size_t i = 0;
     while (i < text.len) {
-        if (text.len - i >= WORD_LEN && !may_hold_control(text.p + i)) {
-            i += WORD_LEN;
+        if (text.len - i >= PIECE_LEN && !may_hold_control(text.p + i)) {
+            i += PIECE_LEN;
             continue;
         }
         if (!is_value_char((unsigned char)text.p[i++]))

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -28,13 +29,14 @@ static void tokens_and_values_are_checked(void **state)
     assert_false(header_value_valid(SPAN("a\0b")));
     assert_false(header_value_valid(SPAN("a\x7f")));
     assert_true(header_value_valid(SPAN("\x80\xff~!\t\x80\xff~")));
-    for (size_t at = 0; at < 20; at++)
+    for (size_t at = 0; at < 70; at++)
         for (int c = 0; c < 256; c++) {
-            char text[] = "aaaaaaaaaaaaaaaaaaaaa";
+            char text[72];
+            memset(text, 'a', sizeof(text));
             text[at + 1] = (char)c;
-            assert_int_equal(header_value_valid(span_from(text, 22 - 1)),
-                             (c >= ' ' && c != 0x7f && (at < 19 || c != ' ')) ||
-                                 (c == '\t' && at < 19));
+            assert_int_equal(header_value_valid(span_from(text, 71)),
+                             (c >= ' ' && c != 0x7f && (at < 69 || c != ' ')) ||
+                                 (c == '\t' && at < 69));
         }
 }
 

@@ -52,7 +52,8 @@ void request_free(struct app_request *q)
     list_remove(&q->link);
     timer_cancel(&q->timer);
     q->proxy->in_flight--;
-    free(q);
+    struct arena memory = q->arena;
+    arena_deinit(&memory);
 }
 
 void request_page(struct app_request *q, const struct page *page)
@@ -190,7 +191,12 @@ struct proxy *proxy_free(struct proxy *p)
 
 static struct app_request *request_new(struct proxy *p, struct exchange *x)
 {
-    struct app_request *q = new0(struct app_request);
+    struct arena memory;
+    arena_init(&memory, sizeof(struct app_request));
+    struct app_request *q = arena_alloc(&memory, sizeof(*q));
+    if (!q)
+        abort();
+    q->arena = memory;
     q->proxy = p;
     q->x = x;
     q->now = clock_realtime();
@@ -220,10 +226,28 @@ static void add_slash(struct app_request *q)
     buf_deinit(&location);
 }
 
+/* address_of(), remembering the app of the last host: a host that names one says all of it. */
+static enum address_kind find_address(struct proxy *p, const struct exchange *x,
+                                      struct address *ret)
+{
+    if (x->host.len > 0 && span_is(x->host, p->last_host)) {
+        *ret = p->last;
+        ret->path = x->path;
+        return ADDRESS_APP;
+    }
+    enum address_kind kind = address_of(p->o.site, p->access_host, x->host, x->path, ret);
+    if (kind == ADDRESS_APP && !ret->by_path &&
+        str_copy_span(p->last_host, sizeof(p->last_host), x->host))
+        p->last = *ret;
+    else
+        p->last_host[0] = '\0';
+    return kind;
+}
+
 bool proxy_handle(struct proxy *p, struct exchange *x)
 {
     struct address addr;
-    enum address_kind kind = address_of(p->o.site, p->access_host, x->host, x->path, &addr);
+    enum address_kind kind = find_address(p, x, &addr);
     struct app_request *q;
     if (kind == ADDRESS_OTHER)
         return false;

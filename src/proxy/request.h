@@ -11,6 +11,7 @@
 #include "auth/cookie_names.h"
 #include "auth/identity.h"
 #include "auth/ticket_memo.h"
+#include "base/arena.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "io/timer.h"
@@ -32,6 +33,8 @@ struct proxy {
     struct owners *owners;
     struct pool *pool;
     struct ticket_memo *memo;
+    struct address last; /* of `last_host`: requests come in rows */
+    char last_host[HOST_SIZE];
     struct list requests;   /* from OPEN on */
     unsigned in_flight;     /* with those before */
     unsigned asking;        /* of them: those that wait for the store */
@@ -59,6 +62,7 @@ enum {
 
 struct app_request {
     struct list link;
+    struct arena arena;  /* its own memory */
     struct proxy *proxy; /* of the worker that it is on */
     struct exchange *x;  /* NULL once it has ended */
     enum request_state state;
