@@ -206,3 +206,10 @@ int stream_fd(const struct stream *s)
         s = s->next;
     return s->ops == &fd_ops ? ((const struct fd_stream *)s)->fd : -1;
 }
+
+void stream_limit_unsent(const struct stream *s, int bytes)
+{
+    int fd = stream_fd(s);
+    if (fd >= 0)
+        set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
+}

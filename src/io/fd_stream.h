@@ -17,3 +17,9 @@ void fd_stream_prepare(int fd);
 struct stream *fd_stream_prepared(struct loop *loop, int fd);
 /* The descriptor at the bottom of a stack of streams, or -1. It stays the stream's. */
 int stream_fd(const struct stream *s);
+/*
+ * What is queued in the kernel beyond what may be sent only delays what comes behind it: at the
+ * bottom of a stack of streams, so much is taken ahead and no more (TCP_NOTSENT_LOWAT). Bytes that
+ * were sent and not acknowledged do not count, so that a long line is filled all the same.
+ */
+void stream_limit_unsent(const struct stream *s, int bytes);

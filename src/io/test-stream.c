@@ -1,6 +1,8 @@
 #include "io/stream.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 
 #include "io/null_stream.h"
 #include "io/test_help.h"
@@ -260,9 +262,8 @@ static void reading_prepended_bytes_needs_no_event_below(void **state)
     stream_free(t.s);
 }
 
-static void a_reset_stays_a_failure(void **state)
+static void tcp_sockets(int fd[2])
 {
-    int fd[2];
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(in);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -272,10 +273,44 @@ static void a_reset_stays_a_failure(void **state)
     fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd[0], (struct sockaddr *)&in, sizeof(in)), 0);
     fd[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    close(listener);
+}
+
+/* Bytes that are queued and were not sent when the socket takes no more; nobody reads. */
+static int unsent_when_full(int limit)
+{
+    static unsigned char data[64 * 1024];
+    int fd[2], unsent = 0, before;
+    tcp_sockets(fd);
+    struct stream *s = fd_stream_new(loop, fd[1]);
+    if (limit)
+        stream_limit_unsent(s, limit);
+    do {
+        while (stream_send_bytes(s, data, sizeof(data)) > 0)
+            ;
+        loop_turn(loop, false);
+        before = unsent;
+        assert_int_equal(ioctl(fd[1], SIOCOUTQNSD, &unsent), 0);
+    } while (unsent != before);
+    stream_free(s);
+    close(fd[0]);
+    return unsent;
+}
+
+static void little_is_queued_where_that_is_limited(void **state)
+{
+    enum { LIMIT = 16 * 1024, ONE_CALL = 64 * 1024 };
+    assert_true(unsent_when_full(LIMIT) <= LIMIT + ONE_CALL);
+    assert_true(unsent_when_full(0) > LIMIT + ONE_CALL);
+}
+
+static void a_reset_stays_a_failure(void **state)
+{
+    int fd[2];
+    tcp_sockets(fd);
     struct linger now = {.l_onoff = 1};
     setsockopt(fd[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     close(fd[0]);
-    close(listener);
 
     char c;
     struct talker t = {.s = fd_stream_new(loop, fd[1]), .shut = true};
@@ -324,4 +359,5 @@ TEST_MAIN(stream_test(a_pair_carries_both_directions_at_once),
           stream_test(nobody_is_called_for_what_is_not_wanted),
           stream_test(prepended_bytes_come_first),
           stream_test(reading_prepended_bytes_needs_no_event_below),
-          stream_test(a_reset_stays_a_failure), stream_test(a_socket_stream_moves_between_loops));
+          stream_test(little_is_queued_where_that_is_limited), stream_test(a_reset_stays_a_failure),
+          stream_test(a_socket_stream_moves_between_loops));

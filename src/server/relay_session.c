@@ -23,6 +23,7 @@
 #include "http/exchange.h"
 #include "http/ws_handshake.h"
 #include "http/ws_stream.h"
+#include "io/fd_stream.h"
 #include "io/loop.h"
 #include "io/relay.h"
 #include "io/stream.h"
@@ -33,6 +34,7 @@
 #include "server/lane_set.h"
 #include "store/template.h"
 #include "tunnel/server_link.h"
+#include "tunnel/session.h"
 #include "tunnel/ws_carrier.h"
 #include "web/answer.h"
 
@@ -205,6 +207,7 @@ static void on_upgraded(struct stream *person, int result, void *ud)
     }
     set_state(s, SESSION_RELAY);
     s->opened_at = clock_realtime();
+    stream_limit_unsent(person, CARRIER_UNSENT_MOST);
     s->relay = relay_new(steal(&s->channel), ws_stream_new(person, WS_SERVER), &options);
     METRIC_ADD(&s->w->metrics, relays_opened, 1);
     METRIC_ADD(&s->w->metrics, relays, 1);

@@ -1,10 +1,7 @@
 #include "tunnel/lane_dial.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -17,7 +14,6 @@
 
 static const char protocol[] = "adit-lane";
 
-/* What is queued in the kernel beyond what may be sent only delays what comes behind it. */
 enum { UNSENT_MOST = 256 * 1024 };
 
 struct lane_dial {
@@ -98,7 +94,5 @@ struct lane_dial *lane_dial_cancel(struct lane_dial *d)
 
 void lane_tune(struct stream *connection)
 {
-    int fd = stream_fd(connection), most = UNSENT_MOST;
-    if (fd >= 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof(most));
+    stream_limit_unsent(connection, UNSENT_MOST);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "io/fd_stream.h"
 #include "io/loop.h"
 #include "io/stream.h"
 #include "tunnel/channel_head.h"
@@ -156,6 +157,7 @@ struct tunnel_session *tunnel_session_new(struct loop *loop, struct stream *carr
                                   .requested = requested,
                                   .ended = ended,
                                   .ud = s};
+    stream_limit_unsent(carrier, CARRIER_UNSENT_MOST);
     s->h2 = h2_new(loop, carrier, &h2);
     return s;
 }

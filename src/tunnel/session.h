@@ -30,6 +30,9 @@ struct tunnel_session_options {
     void *ud;
 };
 
+/* So much of a carrier is given to the kernel ahead at most (stream_limit_unsent()). */
+enum { CARRIER_UNSENT_MOST = 128 * 1024 };
+
 /* Takes over `carrier`. No callback inside this call. */
 struct tunnel_session *tunnel_session_new(struct loop *loop, struct stream *carrier,
                                           const struct tunnel_session_options *options);
