@@ -117,12 +117,9 @@ static bool open_text(const char *who, struct message *m)
 
 static size_t from_hex(const char *hex, unsigned char *ret)
 {
-    size_t len = strlen(hex) / 2;
-    for (size_t i = 0; i < len; i++) {
-        unsigned byte;
-        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-        ret[i] = (unsigned char)byte;
-    }
+    size_t len = 0;
+    if (*hex)
+        assert_int_equal(OPENSSL_hexstr2buf_ex(ret, 64, &len, hex, '\0'), 1);
     return len;
 }
 

@@ -369,7 +369,7 @@ static int crypt_record(struct gcm *g, unsigned char *out, size_t *ret_len, cons
                         size_t len)
 {
     g->record_is_next = false;
-    if (in != out || len < TLS_EXPLICIT_IV_LEN + GCM_TAG_LEN || !g->has_fixed_iv)
+    if (!out || in != out || len < TLS_EXPLICIT_IV_LEN + GCM_TAG_LEN || !g->has_fixed_iv)
         return refuse(PROV_R_CIPHER_OPERATION_FAILED);
     if (!g->seals)
         return open_record(g, out, len, ret_len) == 0;
