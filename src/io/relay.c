@@ -36,6 +36,7 @@ struct direction {
     bool blocked;  /* waiting for `to` */
     bool from_end; /* the source has ended */
     bool ended;    /* and so has the sink */
+    bool drained;  /* splice(2) moved all that was there, or fits: what comes is told by an event */
     bool copies;   /* splice(2) does not go between these two */
 };
 
@@ -123,6 +124,7 @@ static ssize_t pump_spliced(struct direction *d, int in, int out)
     }
     if (n > 0)
         d->bytes += (uint64_t)n;
+    d->drained = n > 0 && n < BYTES_PER_TURN;
     if (n == -EINVAL)
         d->copies = true;
     return n;
@@ -201,8 +203,8 @@ static ssize_t pump_once(struct relay *r, struct direction *d)
 static int pump_all(struct relay *r, struct direction *d)
 {
     size_t moved = 0;
-    d->blocked = false;
-    while (!d->from_end && !d->blocked && moved < BYTES_PER_TURN) {
+    d->blocked = d->drained = false;
+    while (!d->from_end && !d->blocked && !d->drained && moved < BYTES_PER_TURN) {
         ssize_t n = pump_once(r, d);
         if (n == -EAGAIN)
             break;
