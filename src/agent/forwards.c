@@ -98,7 +98,7 @@ static struct api_forward describe(const struct served *s)
 {
     const struct channel_goal *goal = &s->goal;
     bool remote = goal->kind == CHANNEL_LISTEN || goal->kind == CHANNEL_ACCEPT;
-    struct api_forward row = {.direction = remote ? AUDIT_REMOTE : AUDIT_LOCAL};
+    struct api_forward row = {.direction = remote ? AUDIT_REMOTE : AUDIT_LOCAL, .has_bytes = true};
     str_copy(row.user, sizeof(row.user), s->reporter->user);
     str_copy(row.kind, sizeof(row.kind), kind_of(goal));
     str_copy(row.path, sizeof(row.path), s->reporter->direct ? "direct" : "relay");

@@ -45,8 +45,10 @@ static const struct api_field forward_fields[] = {
     API_F_TEXT(struct api_forward, path, "path", text, API_REQ),
     API_F_TEXT(struct api_forward, since, "since", time, API_REQ),
     API_F_NUMBER(struct api_forward, connections, "connections", 0, INT32_MAX, API_REQ),
-    API_F_NUMBER(struct api_forward, bytes_in, "bytes_in", 0, INT64_MAX, API_REQ),
-    API_F_NUMBER(struct api_forward, bytes_out, "bytes_out", 0, INT64_MAX, API_REQ),
+    API_F_NUMBER(struct api_forward, bytes_in, "bytes_in", 0, INT64_MAX, API_OPT,
+                 .has_offset = offsetof(struct api_forward, has_bytes)),
+    API_F_NUMBER(struct api_forward, bytes_out, "bytes_out", 0, INT64_MAX, API_OPT,
+                 .has_offset = offsetof(struct api_forward, has_bytes)),
 };
 API_TYPE(api_forward_type, struct api_forward, "Forward", forward_fields);
 

@@ -60,6 +60,7 @@ struct api_forward {
     char path[API_FORWARD_KIND_SIZE];    /* "relay", "direct", "ssh" */
     usec_t since;                        /* 1970 UTC */
     unsigned connections;                /* that are open */
+    bool has_bytes;                      /* they are known: sshd does not tell them */
     uint64_t bytes_in;                   /* from the person into the workspace */
     uint64_t bytes_out;
 };

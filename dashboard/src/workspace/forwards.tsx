@@ -9,6 +9,11 @@ function placeText({ listen, target, direction }: Forward): string {
     return listen ? `${listen} → ${target}` : target ?? "";
 }
 
+// What passes in SSH's forwards is not told by sshd.
+function known(n: number | undefined): string {
+    return n === undefined ? "–" : bytes(n);
+}
+
 export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }) {
     const list = forwards?.forwards;
     if (!list)
@@ -51,8 +56,8 @@ export function ForwardsSection({ forwards }: { forwards: Forwards | undefined }
                                     <td data-label="Since" class="nowrap">
                                         <Time at={each.since} />
                                     </td>
-                                    <td data-label="In" class="number">{bytes(each.bytes_in)}</td>
-                                    <td data-label="Out" class="number">{bytes(each.bytes_out)}</td>
+                                    <td data-label="In" class="number">{known(each.bytes_in)}</td>
+                                    <td data-label="Out" class="number">{known(each.bytes_out)}</td>
                                 </tr>
                             ))}
                         </tbody>
