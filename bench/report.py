@@ -95,8 +95,10 @@ def agents(found):
 
 
 def ssh(found):
+    own = ", ".join(f"{name}: {cipher}" for name, cipher in found["own_ciphers"].items())
     return ["## SSH", "", *measured(found["rounds"], tuple(
-        (key, title, "{:.2f}") for key, title in found["rows"]))]
+        (key, title, "{:.2f}") for key, title in found["rows"])),
+            f"The same cipher is {found['same_cipher']}; by default they take: {own}.", ""]
 
 
 def markdown(found):
