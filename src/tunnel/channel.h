@@ -37,6 +37,7 @@ struct channel_target {
     bool tls; /* TCP: the agent speaks TLS to the target; the channel carries what is in it */
     const char *path;    /* UNIX, LISTEN on a Unix socket: its path */
     const char *ssh_key; /* SSH: the client's public key, "ssh-ed25519 AAAA..." */
+    bool lane_first;     /* SSH: a lane is asked for at once, and worth waiting for */
     struct id id;        /* PEER: the peer's; ACCEPT: the connection's */
     bool down;           /* SPEEDTEST: zeros come from the agent; else it swallows */
 };
@@ -102,6 +103,8 @@ struct channel_request_info {
 
 /* The field of an SSH request that carries the client's public key. */
 extern const char channel_ssh_key_field[];
+/* The field by which it says that it asks for a lane at once: "1". */
+extern const char channel_lane_first_field[];
 
 /* Valid until the request is answered or freed. */
 const struct channel_request_info *channel_request_info(const struct channel_request *rq);

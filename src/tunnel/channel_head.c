@@ -14,6 +14,7 @@
 
 static const char peer_field[] = "adit-peer";
 const char channel_ssh_key_field[] = "adit-ssh-key";
+const char channel_lane_first_field[] = "adit-lane-first";
 static const char agent_authority[] = "agent";
 static const char speed_down[] = "/speedtest/down", speed_up[] = "/speedtest/up";
 
@@ -104,6 +105,8 @@ int channel_head_write(const struct channel_target *target, struct channel_head 
     if (target->kind == CHANNEL_SSH)
         ret->fields[ret->head.n_fields++] =
             (struct h2_field){channel_ssh_key_field, target->ssh_key};
+    if (target->kind == CHANNEL_SSH && target->lane_first)
+        ret->fields[ret->head.n_fields++] = (struct h2_field){channel_lane_first_field, "1"};
     return 0;
 }
 

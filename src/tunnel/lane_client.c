@@ -45,6 +45,8 @@ struct candidate {
     struct stream *s;
     lane_client_moved_fn *moved;
     void *ud;
+    lane_client_asked_fn *asked; /* NULL: nobody waits for the outcome */
+    void *asked_ud;
     bool has_lane; /* counted in n_lanes */
     /* an attempt */
     struct id token;
@@ -77,6 +79,13 @@ static void give_up_lane(struct candidate *k)
     k->has_lane = false;
 }
 
+static void tell_outcome(struct candidate *k, bool moved)
+{
+    lane_client_asked_fn *asked = steal(&k->asked);
+    if (asked)
+        asked(moved, k->asked_ud);
+}
+
 static void attempt_failed(struct candidate *k, const char *why)
 {
     struct lane_client *c = k->client;
@@ -86,6 +95,7 @@ static void attempt_failed(struct candidate *k, const char *why)
     c->retry_at = loop_now(c->loop) +
                   first * (c->failures < RETRY_GROWTH_MOST ? c->failures : RETRY_GROWTH_MOST);
     log_debug("no lane", LOG_STR("reason", why));
+    tell_outcome(k, false);
 }
 
 static void timed_out(struct timer *t, void *ud)
@@ -253,6 +263,7 @@ static void on_moved(struct stream *s, void *ud)
         k->client->failures = 0;
     if (k->moved)
         k->moved(k->ud);
+    tell_outcome(k, true);
 }
 
 static void on_lost(struct stream *s, void *ud)
@@ -268,6 +279,19 @@ static void on_freed(struct stream *s, void *ud)
     give_up_lane(k);
     list_remove(&k->link);
     free(k);
+}
+
+bool lane_client_ask(struct lane_client *c, struct stream *s, lane_client_asked_fn *asked, void *ud)
+{
+    struct candidate *k;
+    list_for_each (k, &c->candidates, link)
+        if (k->s == s) {
+            on_busy(s, k);
+            k->asked = k->has_lane ? asked : NULL;
+            k->asked_ud = ud;
+            return k->has_lane;
+        }
+    return false;
 }
 
 /* ---- life ---- */

@@ -46,5 +46,13 @@ typedef void lane_client_moved_fn(void *ud);
  */
 struct stream *lane_client_wrap(struct lane_client *c, struct stream *channel,
                                 lane_client_moved_fn *moved, void *ud);
+/* It has moved, or (`moved` false) no lane has come about and it stays on its session. */
+typedef void lane_client_asked_fn(bool moved, void *ud);
+/*
+ * Asks for a lane at once, for a stream that it wrapped. False: there can be none now. `asked` is
+ * never called inside this call, nor once the stream or the client is freed.
+ */
+bool lane_client_ask(struct lane_client *c, struct stream *s, lane_client_asked_fn *asked,
+                     void *ud);
 /* Streams that it wrapped go on without it. Returns NULL; accepts NULL. */
 struct lane_client *lane_client_free(struct lane_client *c);

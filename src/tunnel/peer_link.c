@@ -240,20 +240,30 @@ static void tell_path(struct peer_link *l)
         l->options.path_changed(l, &path, l->options.ud);
 }
 
+static void tell_settled(struct peer_link *l)
+{
+    if (l->options.settled)
+        l->options.settled(l, l->options.ud);
+}
+
 static void direct_changed(struct direct_path *d, enum direct_state state, void *ud)
 {
     struct peer_link *l = ud;
+    bool settled = timer_pending(&l->patience) && !direct_path_is_undecided(d);
     if (state == DIRECT_SILENT && l->session)
         take_back(l);
-    if (timer_pending(&l->patience) && !direct_path_is_undecided(d))
+    if (settled)
         timer_cancel(&l->patience);
     ask_all(l);
     tell_path(l);
+    if (settled)
+        tell_settled(l);
 }
 
 static void patience_over(struct timer *t, void *ud)
 {
     ask_all(ud);
+    tell_settled(ud);
 }
 
 /* ---- the link ---- */

@@ -37,6 +37,12 @@ struct peer_path {
 /* The kind or the address is another one now. May not free the link. */
 typedef void peer_link_path_changed_fn(struct peer_link *l, const struct peer_path *path, void *ud);
 
+/*
+ * Opens do not wait for the direct path any more (`direct_patience`): it is up, or is not coming
+ * in time. Follows a LINK_CONNECTED. May not free the link.
+ */
+typedef void peer_link_settled_fn(struct peer_link *l, void *ud);
+
 struct peer_link_options {
     struct carrier_opener opener; /* gives the agent's pin with the carrier */
     struct tls_context *tls;      /* from tls_context_peer(); referenced */
@@ -50,6 +56,7 @@ struct peer_link_options {
     usec_t direct_silence;
     peer_link_changed_fn *changed;
     peer_link_path_changed_fn *path_changed; /* may be NULL */
+    peer_link_settled_fn *settled;           /* likewise; not called without direct_patience */
     void *ud;
 };
 

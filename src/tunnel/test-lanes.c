@@ -41,6 +41,8 @@ struct scene {
     struct talker near, far;
     bool far_is_there;
     int n_moved, n_wishes;
+    int n_asked; /* outcomes told */
+    bool asked_moved;
 
     struct listener *listener;
     char url[64];
@@ -298,6 +300,43 @@ static void a_heavy_channel_gets_a_lane_and_all_its_bytes(void **state)
         }
 }
 
+static void asked(bool moved, void *ud)
+{
+    struct scene *sc = ud;
+    sc->n_asked++;
+    sc->asked_moved = moved;
+}
+
+static void one_that_is_asked_for_comes_before_any_byte(void **state)
+{
+    for (int direct = 0; direct < 2; direct++) {
+        struct scene sc = {.direct = direct};
+        scene_open(&sc, 0, 0);
+        serve_lanes(&sc, 0);
+        assert_true(lane_client_ask(sc.client, sc.near.s, asked, &sc));
+        assert_int_equal(sc.n_asked, 0);
+        TURN_UNTIL(sc.tunnel.loop, sc.n_asked && sc.far_is_there);
+        assert_true(sc.asked_moved);
+        assert_int_equal(sc.n_moved, 1);
+        expect_all(&sc);
+        scene_close(&sc);
+    }
+}
+
+static void who_asked_for_one_hears_that_there_is_none(void **state)
+{
+    struct scene sc = {.refuse = true};
+    scene_open(&sc, 1000, 0);
+    serve_lanes(&sc, 0);
+    assert_true(lane_client_ask(sc.client, sc.near.s, asked, &sc));
+    TURN_UNTIL(sc.tunnel.loop, sc.n_asked);
+    assert_false(sc.asked_moved);
+    assert_false(lane_client_ask(sc.client, sc.near.s, asked, &sc)); /* so soon */
+    expect_all(&sc);
+    assert_int_equal(sc.n_asked, 1);
+    scene_close(&sc);
+}
+
 static void an_agent_that_knows_of_none_leaves_it_where_it_is(void **state)
 {
     struct scene sc = {0};
@@ -427,6 +466,8 @@ static void either_end_may_go_at_any_moment(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(a_heavy_channel_gets_a_lane_and_all_its_bytes),
+          cmocka_unit_test(one_that_is_asked_for_comes_before_any_byte),
+          cmocka_unit_test(who_asked_for_one_hears_that_there_is_none),
           cmocka_unit_test(an_agent_that_knows_of_none_leaves_it_where_it_is),
           cmocka_unit_test(a_server_that_joins_none_leaves_it_where_it_is),
           cmocka_unit_test(whoever_stole_the_tickets_gets_nothing),
