@@ -2,6 +2,11 @@
  * SSH channels. The request is answered once sshd speaks, so that a workspace without a working
  * sshd is a refusal with its reason and not a connection that ends at once.
  *
+ * A client that is near brings a lane first. It is answered before sshd runs, and sshd then gets
+ * the lane's TCP connection itself. Whatever else happens on the channel first, that the client
+ * speaks there, that no lane comes or that it is no TCP connection of ours, leads to the same pipes
+ * as without; the channel may move to a lane later as any other.
+ *
  * sshd enforces the grant that it was started with and cannot be told another. When the policy
  * changes, what the new one would have it allow is compared with that: a connection that keeps all
  * it has goes on, one that would lose something ends, and the person is told why.
@@ -16,6 +21,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/stream.h"
+#include "io/timer.h"
+#include "ssh/ssh_account.h"
 #include "ssh/ssh_grant.h"
 #include "ssh/ssh_service.h"
 #include "tunnel/lane_stream.h"
@@ -25,8 +33,10 @@ struct ssh_channel {
     struct ssh_host *host;
     const struct served_reporter *reporter; /* may be NULL */
     struct list link;                       /* in host->connections */
-    struct channel_request *rq;             /* until sshd speaks */
-    struct ssh_grant grant;                 /* what sshd was told */
+    struct channel_request *rq;             /* until sshd speaks, or a lane is waited for */
+    struct stream *stream;                  /* accepted, until the service has it */
+    struct timer lane_limit;
+    struct ssh_grant grant; /* what sshd was told */
     struct ssh_service *service;
     struct ssh_record *record;
     char user[NAME_SIZE];
@@ -34,17 +44,39 @@ struct ssh_channel {
     const char *result; /* how it ended, a word */
 };
 
+static const char rules_have_changed[] = "the forwarding rules of this workspace have changed: "
+                                         "this connection ends, connect again";
+/* More than a client that is near needs; it does not have to say that it has given up. */
+static const usec_t lane_patience = USEC_PER_SEC;
+
+/* Another connection of the same peer. */
+static bool has_other(const struct ssh_channel *c)
+{
+    const struct ssh_channel *each;
+    list_for_each (each, &c->host->connections, link)
+        if (each != c && id_equal(&each->reporter->peer, &c->reporter->peer))
+            return true;
+    return false;
+}
+
 static void ssh_channel_free(struct served *s)
 {
     struct ssh_channel *c = container_of(s, struct ssh_channel, served);
-    ssh_service_free(c->service);
+    uint64_t in = 0, out = 0;
+    timer_cancel(&c->lane_limit);
     if (c->carried)
-        ssh_record_end(c->record, c->result ? c->result : "ok");
+        ssh_service_count(c->service, &in, &out);
+    ssh_service_free(c->service);
+    stream_free(c->stream);
+    if (c->carried)
+        ssh_record_end(c->record, c->result ? c->result : "ok", in, out);
     ssh_record_free(c->record);
     channel_request_free(c->rq);
     ssh_grant_deinit(&c->grant);
     list_remove(&c->link);
     c->host->n_connections--;
+    if (!has_other(c))
+        ssh_notices_end(c->host->notices, &c->reporter->peer);
     free(c);
 }
 
@@ -55,19 +87,29 @@ static void refuse(struct ssh_channel *c, const struct err *err)
                                                      : DIAL_UNSUPPORTED;
     ssh_record_refused(c->record, dial_result_name(result), err);
     log_info("SSH refused", LOG_STR("user", c->user), LOG_STR("reason", err->text));
-    channel_refuse(steal(&c->rq), result, err->text);
+    if (c->rq)
+        channel_refuse(steal(&c->rq), result, err->text);
+    else
+        ssh_notices_tell(c->host->notices, &c->reporter->peer, err->text);
+    c->carried = false;
     served_end(&c->served);
+}
+
+static void accept(struct ssh_channel *c)
+{
+    struct stream *channel = channel_accept(steal(&c->rq));
+    c->stream = lane_stream_wrap(channel);
+    if (c->stream != channel)
+        lane_stream_leave_tls(c->stream);
 }
 
 static void sshd_started(struct ssh_service *service, void *ud)
 {
     struct ssh_channel *c = ud;
+    if (c->rq)
+        accept(c);
     c->carried = true;
-    struct stream *channel = channel_accept(steal(&c->rq));
-    struct stream *s = lane_stream_wrap(channel);
-    if (s != channel)
-        lane_stream_leave_tls(s);
-    ssh_service_carry(service, s);
+    ssh_service_carry(service, steal(&c->stream));
 }
 
 static void sshd_logged(const struct sshd_event *e, void *ud)
@@ -84,7 +126,7 @@ static void sshd_logged(const struct sshd_event *e, void *ud)
 static void sshd_ended(struct ssh_service *service, const struct err *err, void *ud)
 {
     struct ssh_channel *c = ud;
-    if (c->rq && err)
+    if (err)
         refuse(c, err);
     else
         served_end(&c->served);
@@ -98,8 +140,6 @@ static void request_cancelled(struct channel_request *rq, void *ud)
 
 static void policy_changed(struct served *served, const struct forward_policy *policy)
 {
-    static const char text[] = "the forwarding rules of this workspace have changed: this "
-                               "connection ends, connect again";
     struct ssh_channel *c = container_of(served, struct ssh_channel, served);
     struct ssh_grant grant = ssh_grant_make(policy);
     bool keeps_all = ssh_grant_covers(&grant, &c->grant);
@@ -108,9 +148,60 @@ static void policy_changed(struct served *served, const struct forward_policy *p
         return;
     c->result = "policy_changed";
     log_info("SSH ends: the policy has become narrower", LOG_STR("user", c->user));
-    if (!ssh_service_end(c->service, text) && c->reporter)
-        ssh_notices_tell(c->host->notices, &c->reporter->peer, text);
+    if (timer_pending(&c->lane_limit))
+        timer_start(&c->lane_limit, 0); /* sshd has not been started: see start_accepted() */
+    else if (!ssh_service_end(c->service, rules_have_changed) && c->reporter)
+        ssh_notices_tell(c->host->notices, &c->reporter->peer, rules_have_changed);
 }
+
+/* ---- a lane first ---- */
+
+static bool is_on_lane(const struct stream *s)
+{
+    int fd = stream_bare_fd(s, STREAM_READ);
+    return fd >= 0 && fd == stream_bare_fd(s, STREAM_WRITE);
+}
+
+static void start_accepted(struct ssh_channel *c)
+{
+    struct err err = ERR_INIT;
+    int r;
+    timer_cancel(&c->lane_limit);
+    stream_set_ready(c->stream, NULL, NULL);
+    stream_want(c->stream, 0);
+    if (c->result) {
+        r = err_set(&err, -EACCES, "%s", rules_have_changed);
+    } else if (is_on_lane(c->stream)) {
+        log_debug("SSH on a lane of its own", LOG_STR("user", c->user));
+        c->carried = true;
+        r = ssh_service_start_on(c->service, steal(&c->stream), &err);
+    } else {
+        r = ssh_service_start(c->service, &err);
+    }
+    if (r < 0)
+        refuse(c, &err);
+}
+
+/* It has moved, or something came, or it has failed: sshd's pipes will find out which. */
+static void accepted_ready(struct stream *s, unsigned events, void *ud)
+{
+    start_accepted(ud);
+}
+
+static void no_lane_came(struct timer *t, void *ud)
+{
+    start_accepted(ud);
+}
+
+static void wait_for_lane(struct ssh_channel *c)
+{
+    accept(c);
+    stream_set_ready(c->stream, accepted_ready, c);
+    stream_want(c->stream, STREAM_READ);
+    timer_start(&c->lane_limit, lane_patience);
+}
+
+/* ---- the start ---- */
 
 /* 0, or -EMFILE with a text. This connection is counted already. */
 static int check_limits(const struct ssh_channel *c, struct err *err)
@@ -153,7 +244,13 @@ static int start(struct ssh_channel *c, struct loop *loop, struct err *err)
         .ended = sshd_ended,
         .ud = c,
     };
-    return ssh_service_start(loop, &options, &c->service, err);
+    r = ssh_service_new(loop, &options, &c->service, err);
+    if (r < 0)
+        return r;
+    if (!channel_request_field(c->rq, channel_lane_first_field) || ssh_server_minds_addresses())
+        return ssh_service_start(c->service, err);
+    wait_for_lane(c);
+    return 0;
 }
 
 void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *host,
@@ -165,6 +262,7 @@ void serve_ssh(struct loop *loop, struct channel_request *rq, struct ssh_host *h
     c->host = host;
     c->reporter = reporter;
     c->rq = rq;
+    timer_init(&c->lane_limit, loop, no_lane_came, c);
     c->served.free = ssh_channel_free;
     c->served.policy_changed = policy_changed;
     c->grant = ssh_grant_make(policy);

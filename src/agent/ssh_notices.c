@@ -75,12 +75,20 @@ void ssh_notices_tell(struct ssh_notices *n, const struct id *peer, const char *
 {
     struct reader *r = find(n, peer);
     size_t len = span_of(text).len;
-    if (!r || (r->last && str_eq(r->last, text)) || buf_room(&r->answer.unsent) < len + 1)
+    if (!r || r->answer.last || (r->last && str_eq(r->last, text)) ||
+        buf_room(&r->answer.unsent) < len + 1)
         return;
     free(r->last);
     r->last = xstrdup(text);
     append_line(&r->answer.unsent, text);
     held_answer_flush(&r->answer);
+}
+
+void ssh_notices_end(struct ssh_notices *n, const struct id *peer)
+{
+    struct reader *r = find(n, peer);
+    if (r && !r->answer.last)
+        held_answer_finish(&r->answer);
 }
 
 struct ssh_notices *ssh_notices_new(void)

@@ -19,5 +19,7 @@ struct ssh_notices *ssh_notices_new(void);
 void ssh_notices_answer(struct ssh_notices *n, const struct id *peer, struct channel_request *rq);
 /* One line. A peer that does not ask is not told, and none twice in a row the same. */
 void ssh_notices_tell(struct ssh_notices *n, const struct id *peer, const char *text);
+/* All has been told: ends what the peer reads, behind it. */
+void ssh_notices_end(struct ssh_notices *n, const struct id *peer);
 /* Returns NULL; accepts NULL. */
 struct ssh_notices *ssh_notices_free(struct ssh_notices *n);

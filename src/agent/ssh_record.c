@@ -334,9 +334,11 @@ void ssh_record_refused(struct ssh_record *r, const char *result, const struct e
     add(r, &event);
 }
 
-void ssh_record_end(struct ssh_record *r, const char *result)
+void ssh_record_end(struct ssh_record *r, const char *result, uint64_t in, uint64_t out)
 {
     struct audit_event event = event_of(r, AUDIT_SSH_CLOSE, "", result);
+    event.bytes_in = in;
+    event.bytes_out = out;
     event.duration = clock_monotonic() - r->began_at;
     if (!r->logged_in)
         str_copy(event.detail, sizeof(event.detail), "nobody had logged in");

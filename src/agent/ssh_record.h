@@ -3,6 +3,8 @@
  * The record of one SSH connection: what its sshd logged becomes audit events, and entries in the
  * agent's list of what is forwarded now (agent/ssh_host.h).
  */
+#include <stdint.h>
+
 #include "base/err.h"
 #include "model/template.h"
 #include "ssh/sshd_log.h"
@@ -28,9 +30,9 @@ bool ssh_record_logged_in(const struct ssh_record *r);
 /* sshd was not started, or the request was refused: `result` in a word, `err` says why. */
 void ssh_record_refused(struct ssh_record *r, const char *result, const struct err *err);
 /*
- * The end of the connection, in a word ("ok", "policy_changed"). Before it is freed, and after all
- * events.
+ * The end of the connection, in a word ("ok", "policy_changed"), and the bytes of SSH that passed
+ * on it, into the workspace and out of it. Before it is freed, and after all events.
  */
-void ssh_record_end(struct ssh_record *r, const char *result);
+void ssh_record_end(struct ssh_record *r, const char *result, uint64_t in, uint64_t out);
 /* Returns NULL; accepts NULL. */
 struct ssh_record *ssh_record_free(struct ssh_record *r);

@@ -1,6 +1,13 @@
 /*
  * Over one session the agent is asked for account and host key while it starts its sshd; bytes pass
- * once both are there. Without a time to wait the session is made once: what stands in the way of
+ * once both are there.
+ *
+ * An agent that is near is brought a lane first, whose connection its sshd can have for itself:
+ *
+ *     settled (the direct path, or none) and measured -> opened, lane asked for -> moved -> bytes
+ *
+ * Whatever of it does not come about at once leaves the bytes on the session, and the lane for when
+ * many pass. Without a time to wait the session is made once: what stands in the way of
  * it is the answer, because ssh has a person or a script waiting who will ask again. With one, what
  * was under way when a session was lost begins anew with the next. Once bytes pass, only the
  * end of their own channel counts, which may be on a direct session. `code` is set once, by
@@ -37,6 +44,14 @@ static const usec_t reach_limit = 30 * USEC_PER_SEC;
  * one network it is there by then; further away it would cost the log-in more than it gains.
  */
 static const usec_t direct_patience = 50 * USEC_PER_MSEC;
+/*
+ * A lane at the start costs the log-in three round trips. From here on they are felt, and SSH's
+ * window of 2 MiB is what bounds its speed.
+ */
+static const usec_t near_limit = 3 * USEC_PER_MSEC;
+static const usec_t lane_patience = 250 * USEC_PER_MSEC;
+/* For what the agent says of a connection that is over: why, or what of it was refused. */
+static const usec_t last_words = 300 * USEC_PER_MSEC;
 
 struct ssh_link {
     struct cli *cli;
@@ -53,10 +68,18 @@ struct ssh_link {
     struct api_ssh_info *info;     /* asking: where to put it */
     bool informed;                 /* nothing to ask for, or not any longer */
     struct tunnel_call *call;      /* until informed */
+    struct tunnel_call *measuring; /* carrying: how far away the agent is by the relay */
+    struct timer measure_limit;    /* pending: not known yet */
+    usec_t measured_since;
+    bool near_by_relay;
+    bool settled;                  /* nobody waits for the direct path */
     struct channel_open *opening;  /* carrying */
     struct stream *channel;        /* open, until bytes may pass */
+    bool lane_first;               /* asked for */
+    struct timer lane_limit;       /* pending: bytes wait for the lane */
     struct relay *relay;           /* bytes pass */
-    struct ssh_warnings *warnings; /* likewise; NULL: the session has gone */
+    struct ssh_warnings *warnings; /* likewise; NULL: the session has gone, or all is said */
+    struct timer last_words;       /* pending: it is over but for them */
     struct err reason;             /* why it is away, while waiting */
     bool done;
     int code;
@@ -68,6 +91,36 @@ static void finish(struct ssh_link *l, int code)
         l->code = code;
     l->done = true;
     loop_stop(l->loop);
+}
+
+/* Once bytes have passed: the agent, whose sshd ends by this, may have something to say of it. */
+static void part(struct ssh_link *l, int code)
+{
+    bool began = l->relay || l->channel;
+    l->relay = relay_free(l->relay);
+    l->channel = stream_free(l->channel);
+    timer_cancel(&l->lane_limit);
+    if (!began || !l->warnings || l->done) {
+        finish(l, code);
+        return;
+    }
+    l->code = code;
+    l->done = true;
+    timer_start(&l->last_words, last_words);
+}
+
+static void nothing_more_said(struct timer *t, void *ud)
+{
+    struct ssh_link *l = ud;
+    finish(l, l->code);
+}
+
+static void warnings_ended(struct ssh_warnings *n, void *ud)
+{
+    struct ssh_link *l = ud;
+    l->warnings = ssh_warnings_free(l->warnings);
+    if (timer_pending(&l->last_words))
+        finish(l, l->code);
 }
 
 /* `text` does not say of which workspace. */
@@ -91,24 +144,22 @@ static void denied(struct ssh_link *l, const char *text)
 static void relay_done(struct relay *r, int result, void *ud)
 {
     struct ssh_link *l = ud;
-    l->relay = NULL;
     /* -EPIPE: ssh does not read any more, and is not to be told. */
     if (result < 0 && result != -EPIPE)
-        fail(l, EXIT_CODE_FAILURE, "the connection was lost");
-    else
-        finish(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);
+        output_error(&l->cli->out, "%s: the connection was lost", l->workspace);
+    part(l, result == 0 ? EXIT_CODE_OK : EXIT_CODE_FAILURE);
 }
 
 static void listen_for_warnings(struct ssh_link *l)
 {
     struct tunnel_session *session = peer_link_session(l->link);
     if (session && !l->warnings)
-        l->warnings = ssh_warnings_new(session, &l->cli->out);
+        l->warnings = ssh_warnings_new(session, &l->cli->out, warnings_ended, l);
 }
 
 static void go_on(struct ssh_link *l)
 {
-    if (l->done || !l->informed || (l->key && !l->channel))
+    if (l->done || !l->informed || (l->key && !l->channel) || timer_pending(&l->lane_limit))
         return;
     timer_cancel(&l->limit);
     if (!l->key) {
@@ -117,10 +168,23 @@ static void go_on(struct ssh_link *l)
     }
     const struct relay_options options = {.b_ends_all = true, .done = relay_done, .ud = l};
     struct stream *own = pipe_stream_new(l->loop, STDIN_FILENO, STDOUT_FILENO);
-    struct stream *channel = lane_client_wrap(l->lanes, steal(&l->channel), NULL, NULL);
-    lane_stream_leave_tls(channel);
-    l->relay = relay_new(own, channel, &options);
+    l->relay = relay_new(own, steal(&l->channel), &options);
     listen_for_warnings(l);
+}
+
+static void lane_came_or_not(bool moved, void *ud)
+{
+    struct ssh_link *l = ud;
+    if (!timer_pending(&l->lane_limit))
+        return;
+    timer_cancel(&l->lane_limit);
+    go_on(l);
+}
+
+/* It may come later. */
+static void lane_is_late(struct timer *t, void *ud)
+{
+    go_on(ud);
 }
 
 static void channel_opened(struct stream *channel, enum dial_result result, const char *reason,
@@ -135,7 +199,12 @@ static void channel_opened(struct stream *channel, enum dial_result result, cons
              reason && *reason ? reason : dial_result_text(result));
         return;
     }
-    l->channel = channel;
+    l->channel = lane_client_wrap(l->lanes, channel, NULL, NULL);
+    lane_stream_leave_tls(l->channel);
+    if (l->lane_first && lane_client_ask(l->lanes, l->channel, lane_came_or_not, l)) {
+        timer_start(&l->lane_limit, lane_patience);
+        listen_for_warnings(l); /* sshd is started after this answer, and may fail to */
+    }
     go_on(l);
 }
 
@@ -193,6 +262,65 @@ static void info_came(int status, const char *body, size_t len, void *ud)
 
 /* ---- the session ---- */
 
+static bool is_near(struct ssh_link *l)
+{
+    struct peer_path path;
+    struct lane_key key;
+    peer_link_path(l->link, &path);
+    if (path.kind == PEER_PATH_DIRECT)
+        return path.rtt > 0 && path.rtt <= near_limit;
+    return l->near_by_relay && agent_carrier_lane_key(l->carrier, &key);
+}
+
+static void open_channel(struct ssh_link *l)
+{
+    struct peer_path path;
+    peer_link_path(l->link, &path);
+    bool known = path.kind == PEER_PATH_DIRECT || !timer_pending(&l->measure_limit);
+    if (!l->settled || !known || l->opening || l->channel || l->relay || l->done)
+        return;
+    timer_cancel(&l->measure_limit);
+    l->lane_first = is_near(l);
+    const struct channel_target target = {
+        .kind = CHANNEL_SSH, .ssh_key = l->key, .lane_first = l->lane_first};
+    const struct channel_open_options options = {.opened = channel_opened, .ud = l};
+    l->opening = peer_link_open(l->link, &target, &options);
+}
+
+static void measured(int status, const char *body, size_t len, void *ud)
+{
+    struct ssh_link *l = ud;
+    l->measuring = NULL;
+    if (status < 0)
+        return;
+    l->near_by_relay = status == 200 && loop_now(l->loop) - l->measured_since <= near_limit;
+    timer_cancel(&l->measure_limit);
+    open_channel(l);
+}
+
+static void measured_as_far(struct timer *t, void *ud)
+{
+    open_channel(ud);
+}
+
+static void settled(struct peer_link *link, void *ud)
+{
+    struct ssh_link *l = ud;
+    l->settled = true;
+    if (l->key)
+        open_channel(l);
+}
+
+static void measure(struct ssh_link *l)
+{
+    struct tunnel_session *session = peer_link_session(l->link);
+    if (l->measuring)
+        return;
+    l->measured_since = loop_now(l->loop);
+    l->measuring = tunnel_session_call(session, "GET", "/session", NULL, measured, l);
+    timer_start(&l->measure_limit, near_limit);
+}
+
 static void session_up(struct ssh_link *l)
 {
     if (!l->informed && !l->call)
@@ -200,17 +328,18 @@ static void session_up(struct ssh_link *l)
             tunnel_session_call(peer_link_session(l->link), "GET", "/ssh", NULL, info_came, l);
     if (l->relay)
         listen_for_warnings(l);
-    if (!l->key || l->opening || l->relay)
+    if (l->done || !l->key || l->opening || l->relay)
         return;
-    const struct channel_target target = {.kind = CHANNEL_SSH, .ssh_key = l->key};
-    const struct channel_open_options options = {.opened = channel_opened, .ud = l};
-    l->opening = peer_link_open(l->link, &target, &options);
+    measure(l);
+    open_channel(l);
 }
 
 static void session_down(struct ssh_link *l, const struct err *reason)
 {
     l->warnings = ssh_warnings_free(l->warnings);
-    if (l->relay)
+    if (timer_pending(&l->last_words))
+        finish(l, l->code);
+    if (l->relay || l->done)
         return;
     if (l->options->wait == 0) {
         fail(l, EXIT_CODE_NOT_REACHABLE,
@@ -220,6 +349,7 @@ static void session_down(struct ssh_link *l, const struct err *reason)
     if (!str_eq(l->reason.text, reason->text))
         output_warning(&l->cli->out, "%s: %s: waiting", l->workspace, reason->text);
     l->reason = *reason;
+    timer_cancel(&l->lane_limit);
     l->channel = stream_free(l->channel);
 }
 
@@ -256,6 +386,8 @@ static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, 
 {
     struct ssh_link *l = ud;
     struct peer_path path;
+    if (getenv("ADIT_NO_LANES"))
+        return false;
     peer_link_path(l->link, &path);
     ret->pin = *peer_link_agent_pin(l->link);
     ret->direct = path.kind == PEER_PATH_DIRECT;
@@ -267,7 +399,7 @@ static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, 
 /* ssh has ended. Not at once: why it did may be ours to tell, in this turn of the loop. */
 static void hung_up(int signum, void *ud)
 {
-    finish(ud, EXIT_CODE_FAILURE);
+    part(ud, EXIT_CODE_FAILURE);
 }
 
 static int start(struct ssh_link *l)
@@ -283,7 +415,9 @@ static int start(struct ssh_link *l)
                                               .direct = l->key && !l->options->no_direct,
                                               .direct_patience = direct_patience,
                                               .changed = link_changed,
+                                              .settled = settled,
                                               .ud = l};
+    l->settled = !options.direct;
     l->link = peer_link_new(l->loop, &options);
     timer_start(&l->limit, l->options->wait ? l->options->wait : reach_limit);
     return 0;
@@ -292,6 +426,10 @@ static int start(struct ssh_link *l)
 static void stop(struct ssh_link *l)
 {
     timer_cancel(&l->limit);
+    timer_cancel(&l->measure_limit);
+    timer_cancel(&l->lane_limit);
+    timer_cancel(&l->last_words);
+    tunnel_call_cancel(l->measuring);
     tunnel_call_cancel(l->call);
     channel_open_cancel(l->opening);
     ssh_warnings_free(l->warnings);
@@ -314,6 +452,9 @@ static int run(struct ssh_link *l)
     l->informed = !l->options->alias;
     workspace_ref_format(l->options->workspace, l->workspace);
     timer_init(&l->limit, l->loop, took_too_long, l);
+    timer_init(&l->measure_limit, l->loop, measured_as_far, l);
+    timer_init(&l->lane_limit, l->loop, lane_is_late, l);
+    timer_init(&l->last_words, l->loop, nothing_more_said, l);
     struct sigaction hang_up;
     if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) /* nohup */
         l->hang_up = signal_watch_new(l->loop, SIGHUP, hung_up, l);

@@ -14,6 +14,8 @@ enum { LINE_MAX_LEN = 1024 }; /* longer ones are not shown */
 
 struct ssh_warnings {
     struct output *out;
+    ssh_warnings_ended_fn *ended;
+    void *ud;
     struct channel_open *opening;
     struct stream *body;
     struct buf text;
@@ -45,26 +47,33 @@ static void body_ready(struct stream *s, unsigned events, void *ud)
         }
         show_lines(n);
     }
-    if (len != -EAGAIN)
-        n->body = stream_free(n->body);
+    if (len == -EAGAIN)
+        return;
+    n->body = stream_free(n->body);
+    n->ended(n, n->ud);
 }
 
 static void opened(struct stream *body, enum dial_result result, const char *reason, void *ud)
 {
     struct ssh_warnings *n = ud;
     n->opening = NULL;
-    if (result != DIAL_OK)
+    if (result != DIAL_OK) {
+        n->ended(n, n->ud);
         return;
+    }
     n->body = body;
     stream_set_ready(body, body_ready, n);
     stream_want(body, STREAM_READ);
 }
 
-struct ssh_warnings *ssh_warnings_new(struct tunnel_session *session, struct output *out)
+struct ssh_warnings *ssh_warnings_new(struct tunnel_session *session, struct output *out,
+                                      ssh_warnings_ended_fn *ended, void *ud)
 {
     struct ssh_warnings *n = new0(struct ssh_warnings);
     const struct channel_open_options options = {.opened = opened, .ud = n};
     n->out = out;
+    n->ended = ended;
+    n->ud = ud;
     buf_init(&n->text, LINE_MAX_LEN);
     n->opening = tunnel_session_get(session, "/ssh/notices", &options);
     return n;

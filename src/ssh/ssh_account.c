@@ -16,6 +16,8 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <shadow.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 
 #define PRIVSEP_FOLDER "/run/sshd"
 #define PAM_SERVICE    "/etc/pam.d/sshd"
+#define HOSTS_DENY     "/etc/hosts.deny"
 #define PAM_OTHER      "/etc/pam.d/other"
 
 static int check_shell(const struct passwd *pw, struct err *err)
@@ -102,6 +105,21 @@ const char *ssh_server_path(struct err *err)
             "the workspace has no sshd: install the package openssh-server there; nothing needs "
             "to be started or configured");
     return NULL;
+}
+
+bool ssh_server_minds_addresses(void)
+{
+    char line[1024];
+    bool rules = false;
+    FILE *f = fopen(HOSTS_DENY, "re");
+    if (!f)
+        return errno != ENOENT;
+    while (!rules && fgets(line, sizeof(line), f)) {
+        size_t blank = strspn(line, " \t\r\n");
+        rules = line[blank] && line[blank] != '#';
+    }
+    fclose(f);
+    return rules;
 }
 
 int ssh_account_prepare(const struct ssh_account *account, struct err *err)

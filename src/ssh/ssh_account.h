@@ -25,6 +25,11 @@ int ssh_account_read(struct ssh_account *ret, struct err *err);
  * Where sshd is, as an absolute path (a constant), or NULL with a text that names the package.
  */
 const char *ssh_server_path(struct err *err);
+/*
+ * Whether sshd may look at addresses: where it is built with TCP wrappers (Debian's is), the rules
+ * of /etc/hosts.deny, which are about people who come to a port, would hit those who come by adit.
+ */
+bool ssh_server_minds_addresses(void);
 
 /* As root: makes sshd's privilege separation folder, which only its boot script makes. 0 or -errno
  */

@@ -4,6 +4,10 @@
  * things end on their own: the relay, the process and the log. The first of relay and process ends
  * the other; the service has ended when the process is gone, because only then nothing listens any
  * more and all of the log is in the pipe.
+ *
+ * Or it gets the client's TCP connection in place of the two pipes and of the relay. Our own
+ * descriptor of it stays open, unused: to cut the connection, whoever in sshd's family holds it,
+ * and to count its bytes. It is closed when the process has gone, which is what the client sees.
  */
 #include "ssh/ssh_service.h"
 
@@ -12,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,6 +26,7 @@
 #include "io/pipe_stream.h"
 #include "io/relay.h"
 #include "io/stream.h"
+#include "io/tcp_traffic.h"
 #include "io/timer.h"
 #include "io/watch.h"
 #include "ssh/socket_files.h"
@@ -34,9 +40,13 @@ struct ssh_service {
     struct loop *loop;
     struct ssh_service_options options;
     struct ssh_folder folder;
+    const char *path, *name; /* of the program, and the one that it sees */
     struct child *child;
     struct stream *sshd; /* our ends of its pipes, until it is relayed */
     struct relay *relay;
+    struct stream *handed_over;   /* the client's, which sshd has */
+    struct tcp_traffic before;    /* what had passed on it by then */
+    uint64_t bytes_in, bytes_out; /* of a relay that has ended */
     int log_fd;
     struct watch *log_watch;
     struct sshd_log *log;
@@ -101,11 +111,37 @@ static void finish_log(struct ssh_service *s)
     sshd_log_end(s->log);
 }
 
+/* ---- the client's connection, where sshd has it ---- */
+
+static void count_handed_over(const struct ssh_service *s, uint64_t *ret_in, uint64_t *ret_out)
+{
+    struct tcp_traffic now = s->before;
+    tcp_traffic_of(stream_bare_fd(s->handed_over, STREAM_READ), &now);
+    *ret_in = now.received - s->before.received;
+    *ret_out = now.sent - s->before.sent;
+}
+
+static void learn_whether_it_spoke(struct ssh_service *s)
+{
+    uint64_t in, out = 0;
+    if (s->handed_over && !s->started)
+        count_handed_over(s, &in, &out);
+    s->started |= out > 0;
+}
+
+/* For all processes that have it. */
+static void cut_handed_over(struct ssh_service *s)
+{
+    if (s->handed_over)
+        shutdown(stream_bare_fd(s->handed_over, STREAM_READ), SHUT_RDWR);
+}
+
 /* ---- ends ---- */
 
 static void child_exited(struct child *c, int code, int signum, void *ud)
 {
     struct ssh_service *s = ud;
+    learn_whether_it_spoke(s);
     finish_log(s);
     ssh_folder_remove(&s->folder);
     if (s->started) {
@@ -144,6 +180,8 @@ bool ssh_service_end(struct ssh_service *s, const char *text)
 static void relay_done(struct relay *r, int result, void *ud)
 {
     struct ssh_service *s = ud;
+    s->bytes_in = relay_bytes_a_to_b(r);
+    s->bytes_out = relay_bytes_b_to_a(r);
     s->relay = NULL;
     terminate(s);
 }
@@ -151,6 +189,9 @@ static void relay_done(struct relay *r, int result, void *ud)
 static void start_took_too_long(struct timer *t, void *ud)
 {
     struct ssh_service *s = ud;
+    learn_whether_it_spoke(s);
+    if (s->started)
+        return;
     err_set(&s->reason, -ETIMEDOUT, "the workspace's sshd did not start in time");
     s->sshd = stream_free(s->sshd);
     child_signal(s->child, SIGKILL);
@@ -176,6 +217,16 @@ void ssh_service_carry(struct ssh_service *s, struct stream *client)
     const struct relay_options options = {.done = relay_done, .ud = s};
     stream_set_ready(s->sshd, NULL, NULL);
     s->relay = relay_new(client, steal(&s->sshd), &options);
+}
+
+void ssh_service_count(const struct ssh_service *s, uint64_t *ret_in, uint64_t *ret_out)
+{
+    if (s->handed_over) {
+        count_handed_over(s, ret_in, ret_out);
+        return;
+    }
+    *ret_in = s->relay ? relay_bytes_a_to_b(s->relay) : s->bytes_in;
+    *ret_out = s->relay ? relay_bytes_b_to_a(s->relay) : s->bytes_out;
 }
 
 static int write_notice(struct ssh_service *s, const struct ssh_account *account, bool *ret,
@@ -227,17 +278,20 @@ static int write_files(struct ssh_service *s, const struct ssh_account *account,
     return r;
 }
 
-/* `fds`: its standard input, output and error. */
-static int spawn(struct ssh_service *s, const char *path, const char *name, const int fds[3],
-                 struct err *err)
+/* `in` and `out`: its standard input and output. */
+static int spawn(struct ssh_service *s, int in, int out, struct err *err)
 {
+    int log[2];
+    if (pipe2(log, O_CLOEXEC) < 0)
+        return err_sys(err, -errno, "no pipe for sshd");
+    const int fds[] = {in, out, log[1]};
     /* With -e, what sshd logs while it starts a command would go to the command's own stderr. */
     const char *const argv[] = {
-        name, "-i", "-E", "/proc/self/fd/2", "-f", s->folder.files[SSH_FILE_CONFIG], NULL};
+        s->name, "-i", "-E", "/proc/self/fd/2", "-f", s->folder.files[SSH_FILE_CONFIG], NULL};
     const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                NULL};
     const struct child_options options = {
-        .file = path,
+        .file = s->path,
         .argv = (char *const *)argv,
         .env = (char *const *)env,
         .folder = "/",
@@ -246,37 +300,62 @@ static int spawn(struct ssh_service *s, const char *path, const char *name, cons
         .exited = child_exited,
         .ud = s,
     };
-    return child_start(s->loop, &options, &s->child, err);
+    int r = child_start(s->loop, &options, &s->child, err);
+    close(log[1]);
+    s->log_fd = log[0];
+    if (r < 0)
+        return r;
+    fcntl(s->log_fd, F_SETFL, O_NONBLOCK);
+    s->log_watch = watch_new(s->loop, s->log_fd, log_readable, s);
+    watch_want(s->log_watch, WATCH_READ);
+    timer_start(&s->start_timer,
+                s->options.start_timeout ? s->options.start_timeout : start_timeout);
+    return 0;
 }
 
-static int start_sshd(struct ssh_service *s, const char *path, const char *name, struct err *err)
+int ssh_service_start(struct ssh_service *s, struct err *err)
 {
-    int pipes[3][2], theirs[3];
-    for (int i = 0; i < 3; i++)
-        if (pipe2(pipes[i], O_CLOEXEC) < 0) {
-            int r = -errno;
-            while (i-- > 0) {
-                close(pipes[i][0]);
-                close(pipes[i][1]);
-            }
-            return err_sys(err, r, "no pipe for sshd");
-        }
-    for (int i = 0; i < 3; i++)
-        theirs[i] = pipes[i][i > 0];
-    int r = spawn(s, path, name, theirs, err);
-    for (int i = 0; i < 3; i++)
-        close(theirs[i]);
-    s->sshd = pipe_stream_new(s->loop, pipes[1][0], pipes[0][1]);
-    s->log_fd = pipes[2][0];
-    fcntl(s->log_fd, F_SETFL, O_NONBLOCK);
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) < 0)
+        return err_sys(err, -errno, "no pipe for sshd");
+    if (pipe2(out, O_CLOEXEC) < 0) {
+        int r = err_sys(err, -errno, "no pipe for sshd");
+        close(in[0]);
+        close(in[1]);
+        return r;
+    }
+    int r = spawn(s, in[0], out[1], err);
+    close(in[0]);
+    close(out[1]);
+    s->sshd = pipe_stream_new(s->loop, out[0], in[1]);
+    if (r == 0) {
+        stream_set_ready(s->sshd, sshd_readable, s);
+        stream_want(s->sshd, STREAM_READ);
+    }
     return r;
 }
 
-static struct ssh_service *service_new(struct loop *loop, const struct ssh_service_options *options)
+int ssh_service_start_on(struct ssh_service *s, struct stream *client, struct err *err)
+{
+    int fd = stream_bare_fd(client, STREAM_READ);
+    stream_set_ready(client, NULL, NULL);
+    stream_want(client, 0);
+    s->handed_over = client;
+    if (fd < 0 || fd != stream_bare_fd(client, STREAM_WRITE) || !tcp_traffic_of(fd, &s->before))
+        return err_set(err, -EINVAL, "no TCP connection for sshd");
+    /* As it would have accepted it itself. We do not touch it any more. */
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    return spawn(s, fd, fd, err);
+}
+
+static struct ssh_service *service_new(struct loop *loop, const struct ssh_service_options *options,
+                                       const char *path, const struct ssh_account *account)
 {
     struct ssh_service *s = new0(struct ssh_service);
     s->loop = loop;
     s->options = *options;
+    s->path = path;
+    s->name = account->sshd_name;
     s->log_fd = -1;
     s->log = sshd_log_new(log_event_came, s);
     s->sockets = socket_files_new();
@@ -287,8 +366,8 @@ static struct ssh_service *service_new(struct loop *loop, const struct ssh_servi
     return s;
 }
 
-int ssh_service_start(struct loop *loop, const struct ssh_service_options *options,
-                      struct ssh_service **ret, struct err *err)
+int ssh_service_new(struct loop *loop, const struct ssh_service_options *options,
+                    struct ssh_service **ret, struct err *err)
 {
     struct ssh_account account;
     const char *path = ssh_server_path(err);
@@ -299,21 +378,14 @@ int ssh_service_start(struct loop *loop, const struct ssh_service_options *optio
         r = ssh_account_prepare(&account, err);
     if (r < 0)
         return r;
-    struct ssh_service *s = service_new(loop, options);
+    struct ssh_service *s = service_new(loop, options, path, &account);
     r = ssh_folder_make(&s->folder, err);
     if (r == 0)
         r = write_files(s, &account, err);
-    if (r == 0)
-        r = start_sshd(s, path, account.sshd_name, err);
     if (r < 0) {
         ssh_service_free(s);
         return r;
     }
-    s->log_watch = watch_new(loop, s->log_fd, log_readable, s);
-    watch_want(s->log_watch, WATCH_READ);
-    stream_set_ready(s->sshd, sshd_readable, s);
-    stream_want(s->sshd, STREAM_READ);
-    timer_start(&s->start_timer, options->start_timeout ? options->start_timeout : start_timeout);
     s->options.grant = NULL; /* they were lent for this call */
     s->options.host_key = NULL;
     s->options.client_key = NULL;
@@ -331,7 +403,10 @@ struct ssh_service *ssh_service_free(struct ssh_service *s)
     timer_cancel(&s->kill_timer);
     relay_free(s->relay);
     stream_free(s->sshd);
+    if (s->child)
+        cut_handed_over(s);
     child_free(s->child);
+    stream_free(s->handed_over);
     finish_log(s);
     watch_close(s->log_watch);
     if (s->log_fd >= 0)

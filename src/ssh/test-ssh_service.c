@@ -1,6 +1,6 @@
 /*
- * With the system's sshd and ssh: the service's stream is a listening Unix socket's, to which the
- * stock client connects through a ProxyCommand (nc).
+ * With the system's sshd and ssh: the service's stream is a listening Unix socket's, or a TCP
+ * port's where sshd gets the connection itself, to which the stock client connects.
  */
 #include "ssh/ssh_service.h"
 
@@ -32,15 +32,20 @@
 struct scene {
     struct loop *loop;
     char folder[64];
+    char way[64]; /* to the service: ssh's options */
     struct forward_policy policy;
     struct ssh_key *host_key, *client_key;
     struct listener *listener;
     struct stream *waiting; /* a client, until sshd has started */
+    bool hands_over;        /* sshd gets the client's connection itself */
     struct ssh_service *service;
     struct child *ssh;
     bool ssh_exited;
     int code;
     bool ended;
+    struct err reason; /* why it did not come to a connection */
+    bool fails;        /* which is expected */
+    uint64_t in, out;  /* bytes, at the end */
     struct buf events; /* "kind target\n" */
     struct timer look; /* what ssh writes goes to a file, of which the loop hears nothing */
 };
@@ -71,10 +76,21 @@ static void service_logged(const struct sshd_event *e, void *ud)
 static void service_ended(struct ssh_service *service, const struct err *err, void *ud)
 {
     struct scene *s = ud;
-    if (err)
+    if (err && !s->fails)
         fail_msg("sshd: %s", err->text);
+    if (err)
+        s->reason = *err;
+    ssh_service_count(service, &s->in, &s->out);
     s->ended = true;
     s->service = ssh_service_free(s->service);
+}
+
+/* From the folder that the service has made. */
+static void remove_file_of_service(const struct scene *s, const char *name)
+{
+    char *command = xasprintf("rm %s/adit-ssh.*/%s", s->folder, name);
+    assert_int_equal(system(command), 0);
+    free(command);
 }
 
 static void client_came(struct listener *l, struct stream *stream, const struct addr *peer,
@@ -94,7 +110,14 @@ static void client_came(struct listener *l, struct stream *stream, const struct 
     };
     assert_null(s->service);
     s->waiting = stream;
-    if (ssh_service_start(s->loop, &options, &s->service, &err) < 0)
+    int r = ssh_service_new(s->loop, &options, &s->service, &err);
+    if (r == 0 && s->fails)
+        remove_file_of_service(s, "config");
+    if (r == 0 && s->hands_over)
+        r = ssh_service_start_on(s->service, steal(&s->waiting), &err);
+    else if (r == 0)
+        r = ssh_service_start(s->service, &err);
+    if (r < 0)
         fail_msg("%s", err.text);
     ssh_grant_deinit(&grant);
 }
@@ -135,9 +158,26 @@ static int open_scene(void **state)
     assert_int_equal(addr_from_path(path, &addr), 0);
     const struct listener_options options = {.accepted = client_came, .ud = s};
     assert_int_equal(listener_open(s->loop, &addr, &options, &s->listener, NULL), 0);
+    str_copy(s->way, sizeof(s->way), "-o 'ProxyCommand=nc -U in'");
     timer_init(&s->look, s->loop, look_again, s);
     timer_start(&s->look, 0);
     *state = s;
+    return 0;
+}
+
+/* The same, where sshd gets a TCP connection. */
+static int open_tcp_scene(void **state)
+{
+    open_scene(state);
+    struct scene *s = *state;
+    struct addr addr;
+    const struct listener_options options = {.accepted = client_came, .ud = s};
+    s->hands_over = true;
+    listener_close(s->listener);
+    assert_int_equal(addr_from_ip("127.0.0.1", 0, &addr), 0);
+    assert_int_equal(listener_open(s->loop, &addr, &options, &s->listener, NULL), 0);
+    snprintf(s->way, sizeof(s->way), "-o HostName=127.0.0.1 -o HostKeyAlias=ws -p %u",
+             addr_port(listener_addr(s->listener)));
     return 0;
 }
 
@@ -176,8 +216,8 @@ static void start_ssh(struct scene *s, const char *args)
     char *command = xasprintf(
         "cd %s && exec ssh -F none -o UserKnownHostsFile=known_hosts -o StrictHostKeyChecking=yes "
         "-o IdentitiesOnly=yes -o IdentityFile=key -o BatchMode=yes %s "
-        "-o 'ProxyCommand=nc -U in' -l %s %s > out 2>&1",
-        s->folder, strstr(args, "LogLevel") ? "" : "-o LogLevel=ERROR", account.user, args);
+        "%s -l %s %s > out 2>&1",
+        s->folder, strstr(args, "LogLevel") ? "" : "-o LogLevel=ERROR", s->way, account.user, args);
     const char *const argv[] = {"sh", "-c", command, NULL};
     const int fds[] = {-1, 1, 2};
     const struct child_options options = {.file = "sh",
@@ -307,6 +347,36 @@ static void an_end_is_told_on_the_terminal(void **state)
     assert_true(folder_is_gone(s));
 }
 
+static void sshd_has_the_connection_for_itself(void **state)
+{
+    struct scene *s = *state;
+    start_ssh(s, "ws 'head -c 3000000 /dev/zero | wc -c; echo ${SSH_CONNECTION%% *}'");
+    TURN_UNTIL(s, s->ssh_exited && s->ended);
+    assert_string_equal(output(s), "3000000\n127.0.0.1\n");
+    if (has_event(s, "raw"))
+        fail_msg("%s", buf_cstr(&s->events));
+}
+
+static void what_passes_without_us_is_counted(void **state)
+{
+    struct scene *s = *state;
+    start_ssh(s, "ws 'head -c 3000000 /dev/zero' < /dev/null");
+    TURN_UNTIL(s, s->ssh_exited && s->ended);
+    assert_true(s->out > 3000000 && s->out < 4000000);
+    assert_true(s->in > 1000 && s->in < 1000000);
+}
+
+static void an_sshd_that_says_nothing_on_the_connection_gives_its_reason(void **state)
+{
+    struct scene *s = *state;
+    s->fails = true;
+    start_ssh(s, "ws true");
+    TURN_UNTIL(s, s->ssh_exited && s->ended);
+    assert_int_equal(s->code, 255);
+    assert_non_null(strstr(s->reason.text, "/config: No such file"));
+    assert_int_equal(s->out, 0);
+}
+
 static void a_folder_that_nobody_uses_is_removed(void **state)
 {
     struct scene *s = *state;
@@ -327,7 +397,8 @@ static void a_folder_that_nobody_uses_is_removed(void **state)
     assert_true(folder_is_gone(s));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_scene, close_scene)
+#define TEST(f)     cmocka_unit_test_setup_teardown(f, open_scene, close_scene)
+#define TEST_TCP(f) cmocka_unit_test_setup_teardown(f, open_tcp_scene, close_scene)
 
 int main(void)
 {
@@ -340,6 +411,14 @@ int main(void)
         TEST(a_rule_that_sshd_cannot_say_is_told_before_the_log_in),
         TEST(an_end_is_told_on_the_terminal),
         TEST(a_folder_that_nobody_uses_is_removed),
+        TEST_TCP(sshd_has_the_connection_for_itself),
+        TEST_TCP(what_passes_without_us_is_counted),
+        TEST_TCP(an_sshd_that_says_nothing_on_the_connection_gives_its_reason),
+        TEST_TCP(the_exit_code_comes_back_and_nothing_stays),
+        TEST_TCP(another_key_is_not_let_in),
+        TEST_TCP(a_reverse_forward_ends_with_the_client),
+        TEST_TCP(freeing_the_service_ends_it_and_tells_what_was_open),
+        TEST_TCP(an_end_is_told_on_the_terminal),
     };
     alarm(100);
     return cmocka_run_group_tests(tests, NULL, NULL);
