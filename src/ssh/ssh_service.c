@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "io/child.h"
+#include "io/fd_stream.h"
 #include "io/loop.h"
 #include "io/pipe_stream.h"
 #include "io/relay.h"
@@ -343,7 +344,9 @@ int ssh_service_start_on(struct ssh_service *s, struct stream *client, struct er
     s->handed_over = client;
     if (fd < 0 || fd != stream_bare_fd(client, STREAM_WRITE) || !tcp_traffic_of(fd, &s->before))
         return err_set(err, -EINVAL, "no TCP connection for sshd");
-    /* As it would have accepted it itself. We do not touch it any more. */
+    /* As it would have accepted it itself, but without Nagle's algorithm, which sshd turns off for
+       sessions only. We do not touch it any more. */
+    fd_stream_prepare(fd);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     return spawn(s, fd, fd, err);
 }

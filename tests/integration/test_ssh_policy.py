@@ -158,6 +158,12 @@ def test_each_kind_of_forward_follows_its_switch(site, tmp_path, tcp_echo, tcp_s
     assert ssh.run("echo here; exit 7", code=7).out == "here\n"
 
 
+def test_the_rule_behind_a_refused_stdio_forward_is_told_before_all_ends(site):
+    ssh = site(local=False)
+    for _ in range(5):
+        assert "forwarding.local is off" in ssh.run("-W", f"{HOST}:9", code=255).err
+
+
 def test_unix_sockets_have_a_switch_of_their_own(site, tmp_path, tcp_echo, tcp_server):
     ssh = site(unix_sockets=False)
     off = "forwarding.unix_sockets is off"
