@@ -656,6 +656,18 @@ static void one_person_has_a_bounded_number_of_ssh_connections(void **state)
     assert_int_equal(s->ssh->n_connections, 0);
 }
 
+static void a_workspace_has_a_bounded_number_of_ssh_connections(void **state)
+{
+    struct scene *s = *state;
+    s->ssh->n_connections = SSH_CONNECTIONS_MAX - 1; /* other people's */
+    open_ssh(s);
+    struct stream *last = steal(&s->channel);
+    open_channel(s, &(struct channel_target){.kind = CHANNEL_SSH, .ssh_key = SOME_SSH_KEY});
+    assert_int_equal(s->result, DIAL_LIMIT);
+    assert_non_null(strstr(s->reason, "there are 128 SSH connections"));
+    stream_free(last);
+}
+
 /* A line comes as it was told, without what would control a terminal. */
 static void notices_come_to_the_peer_that_asks(void **state)
 {
@@ -882,6 +894,7 @@ int main(void)
         SCENE(without_the_lane_that_was_announced_sshd_is_on_the_channel),
         SCENE(a_policy_that_changes_before_the_lane_comes_ends_ssh_too),
         SCENE(one_person_has_a_bounded_number_of_ssh_connections),
+        SCENE(a_workspace_has_a_bounded_number_of_ssh_connections),
         SCENE(notices_come_to_the_peer_that_asks),
         SCENE(a_rule_that_sshd_cannot_enforce_does_not_refuse_ssh),
         SCENE(a_withdrawn_peer_loses_its_session),
