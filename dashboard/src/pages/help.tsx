@@ -30,8 +30,12 @@ function steps(url: string): Step[] {
         { title: "Show what you made", text: "Every port that speaks HTTP has a URL; you say who " +
             "may open it.", commands: ["adit open dev 3000 --qr",
             "adit share dev 3000 --with anna,bob --expires 2h", "adit unshare dev 3000"] },
-        { title: "See what is there", text: "Open ports as they come and go, and what was done.",
-            commands: ["adit ports dev --watch", "adit audit --since 1d"] },
+        { title: "See what is there", text: "Open ports as they come and go, what others share " +
+            "with you, and what was done.",
+        commands: ["adit ports dev --watch", "adit list --shared", "adit audit --since 1d"] },
+        { title: "Find out what is slow", text: "What stands between you and the server, how a " +
+            "workspace is reached, and how fast.",
+        commands: ["adit netcheck", "adit ping dev", "adit speedtest dev"] },
     ];
 }
 
