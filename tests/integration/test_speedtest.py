@@ -14,7 +14,7 @@ def recorded(workspace, action="forward_close"):
     return workspace.owner.run("audit", "--action", action, "--output", "json").json()
 
 
-def tests_of(workspace):
+def on_record(workspace):
     return [event for event in recorded(workspace) if event["target"] == "speedtest"]
 
 
@@ -29,8 +29,8 @@ def test_both_directions_are_measured(path, own_workspace, mine):
         assert measured["bytes"] > 1 << 20 and 0.9 < measured["seconds"] < 10
         assert measured["bytes_per_second"] == pytest.approx(
             measured["bytes"] / measured["seconds"], rel=0.01)
-    until(lambda: len(tests_of(own_workspace)) == 2, "both on record")
-    down, up = sorted(tests_of(own_workspace), key=lambda event: event["time"])
+    until(lambda: len(on_record(own_workspace)) == 2, "both on record")
+    down, up = sorted(on_record(own_workspace), key=lambda event: event["time"])
     assert down["bytes_in"] == 0 and down["bytes_out"] >= found["down"]["bytes"]
     assert up["bytes_in"] == found["up"]["bytes"] and up["bytes_out"] == 0
     assert {down["path"], up["path"]} == {"relay" if path == "relayed" else "direct"}
