@@ -91,6 +91,7 @@ class Machine:
         self.folder = Path(folder)
         self.adit = adit
         self.load_program = programs / "bench-load"
+        self.bare_program = programs / "bench-bare"
         self.delay_program = programs / "bench-delay"
         self.agents_program = programs / "bench-agents"
         self.ssh_home = None

@@ -1,6 +1,7 @@
 """The ways to reach a port of another machine, each started as its users start it."""
 import getpass
 import os
+import subprocess
 
 from deployment import Deployment
 from machine import answers, cpu_seconds, free_port, resident_kib, wait_until
@@ -26,6 +27,12 @@ class Way:
 
 def _no_tunnel(machine, target, name):
     return Way(name, target, udp_port=target)
+
+
+def _bare(machine, target, name):
+    """Two processes that only pass bytes on: what is lost to two hops whatever is done in them."""
+    relay = machine.start([machine.bare_program, target], stdout=subprocess.PIPE)
+    return Way(name, int(relay.stdout.readline()), {"both": relay})
 
 
 def _ssh_keys(machine):
@@ -143,6 +150,7 @@ def _adit(path):
 # What a way is called -> how it is started; in the order of the table.
 WAYS = {
     "no tunnel": _no_tunnel,
+    "bare relay": _bare,
     "ssh -L, default cipher": _ssh(None),
     "ssh -L, aes128-gcm": _ssh("aes128-gcm@openssh.com"),
     "HAProxy pair, TLS 1.3": _haproxy,
