@@ -2,6 +2,10 @@
  * Where the server speaks https, the first byte of a connection decides: 0x16 begins a TLS
  * handshake (RFC 8446 section 5.1), anything else is plain HTTP, in which a bulk lane is served
  * and nothing else. A lane carries TLS of its two ends, which is not to be wrapped once more.
+ *
+ * Beginning a handshake, with its signature, is the longest thing that a worker does in one go. It
+ * begins one a turn, so that where many connect what is under way of others, which has to pass some
+ * turns of its own, waits for one handshake in each and not for all that have come.
  */
 #include "server/conn.h"
 
@@ -10,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/exchange.h"
@@ -30,6 +35,7 @@ enum { METRICS_MAX_LEN = 1 << 20, TLS_HANDSHAKE_BYTE = 0x16 };
 
 struct conn {
     struct list link;
+    struct list hello;       /* in the worker's `hellos` */
     struct server_worker *w; /* NULL while it moves */
     struct addr peer;
     struct stream *first;     /* the socket, until its first byte has come */
@@ -53,6 +59,7 @@ static void conn_free(struct conn *c, struct server *server)
     stream_free(c->handshake);
     server_conn_free(c->http);
     list_remove(&c->link);
+    list_remove(&c->hello);
     free(c);
 }
 
@@ -217,6 +224,26 @@ static void start_tls(struct conn *c, struct stream *s)
     tls_context_unref(tls);
 }
 
+static void begin_next_handshake(void *ud)
+{
+    struct server_worker *w = ud;
+    struct conn *c = list_first(&w->hellos, struct conn, hello);
+
+    if (!c)
+        return;
+    list_remove(&c->hello);
+    start_tls(c, steal(&c->first));
+    if (!list_empty(&w->hellos))
+        defer_schedule(w->loop, &w->hello);
+}
+
+void conns_init(struct server_worker *w)
+{
+    list_init(&w->conns);
+    list_init(&w->hellos);
+    defer_init(&w->hello, begin_next_handshake, w);
+}
+
 static void on_first_byte(struct stream *s, unsigned events, void *ud)
 {
     struct conn *c = ud;
@@ -231,13 +258,14 @@ static void on_first_byte(struct stream *s, unsigned events, void *ud)
         conn_free(c, c->w->server);
         return;
     }
-    c->first = NULL;
     stream_want(s, 0);
     stream_set_ready(s, NULL, NULL);
     if (byte == TLS_HANDSHAKE_BYTE) {
-        start_tls(c, s);
+        list_append(&c->w->hellos, &c->hello);
+        defer_schedule(c->w->loop, &c->w->hello);
         return;
     }
+    c->first = NULL;
     timer_cancel(&c->timer);
     accept_gate_leave(&c->w->gate, &c->pass);
     c->lanes_only = true;
@@ -258,6 +286,7 @@ void conn_accepted(struct listener *l, struct stream *s, const struct addr *peer
     c = new0(struct conn);
     c->w = w;
     c->peer = *peer;
+    list_init(&c->hello);
     list_append(&w->conns, &c->link);
     timer_init(&c->timer, w->loop, on_handshake_timeout, c);
     if (!speaks_tls(w->server)) {

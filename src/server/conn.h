@@ -11,6 +11,9 @@ struct listener;
 struct server_worker;
 struct stream;
 
+/* Before the first connection of a worker. */
+void conns_init(struct server_worker *w);
+
 /* A listener_accepted_fn; `ud` is the worker. */
 void conn_accepted(struct listener *l, struct stream *s, const struct addr *peer, void *ud);
 

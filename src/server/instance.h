@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "http/server_conn.h"
+#include "io/loop.h"
 #include "io/timer.h"
 #include "proto/app_url.h"
 #include "proxy/proxy.h"
@@ -45,6 +46,8 @@ struct server_worker {
     struct listener **listeners; /* one for each address of the server */
     struct accept_gate gate;
     struct list conns;     /* struct conn: HTTP connections */
+    struct list hellos;    /* struct conn: their TLS handshake is about to begin */
+    struct defer hello;    /* begins the next one's */
     struct map *agents;    /* link id: struct agent_conn */
     struct list relays;    /* struct relay_session */
     struct map *lane_sets; /* name of its key: struct lane_set */

@@ -290,7 +290,7 @@ static void on_started(struct loop *loop, void *ud)
     struct server *s = w->server;
 
     w->loop = loop;
-    list_init(&w->conns);
+    conns_init(w);
     list_init(&w->relays);
     w->agents = map_new();
     w->lane_sets = map_new();
