@@ -11,9 +11,9 @@ import ways
 
 MBIT = 500
 # Title -> delay one way in ms, loss in %, ms that a stream runs, and of them until it counts.
-LINES = {"20 ms": (10, 0, 2500, 1200), "100 ms": (50, 0, 5500, 4000),
-         "20 ms, 1 % lost": (10, 1, 2500, 1200)}
-MOST_ROUNDS = 3  # each takes two minutes
+LINES = {"20 ms": (10, 0, 1600, 800), "100 ms": (50, 0, 5500, 4000),
+         "20 ms, 1 % lost": (10, 1, 1600, 800)}
+MOST_ROUNDS = 3  # each takes a minute and a half
 NEAR_IP, FAR_IP, DEVICE = "10.77.0.1", "10.77.0.2", "line0"
 # The kernel's own limit, 6 MiB, is less than such a line holds: it would hide the tunnels'.
 BUFFERS = {"tcp_rmem": "4096 131072 33554432", "tcp_wmem": "4096 16384 33554432"}

@@ -18,7 +18,7 @@ SAME, OWN = "same cipher", "own default cipher"
 SAME_CIPHER = "aes128-gcm@openssh.com"
 CIPHERS = {SAME: ["-c", SAME_CIPHER], OWN: []}
 BLOCK = bytes(1 << 20)
-LOGINS = 5
+LOGINS = 3
 # Connections through -R, one after the other and 50 at once. Over TCP sshd makes each wait for
 # 40 ms until a session was open: a few are enough to tell.
 REVERSE, REVERSE_AT_ONCE, REVERSE_TRIED, REVERSE_SLOW_S = 3000, 5000, 100, 200
