@@ -212,7 +212,7 @@ static int listen_anywhere(struct sockaddr_in *ret)
 int main(int argc, char **argv)
 {
     struct sockaddr_in addr;
-    char *end = "?";
+    char *end = argv[0];
     unsigned long port = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
     if (*end || port == 0 || port > UINT16_MAX) {
         fputs("usage: bench-bare PORT\n", stderr);
