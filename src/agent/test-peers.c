@@ -857,30 +857,9 @@ static void other_paths_and_methods_are_refused(void **state)
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-/* ---- records ---- */
-
-static void beyond_its_room_the_oldest_records_are_dropped(void **state)
-{
-    struct loop *loop = loop_new();
-    struct records *records = records_new(loop);
-    struct audit_event listener = {.action = AUDIT_LISTEN_OPEN, .result = "ok"};
-    struct audit_event connection = {.action = AUDIT_SSH_FORWARD_OPEN, .result = "ok"};
-    struct id peer = id_new();
-    /* Connections leave some room to the rest. */
-    for (int i = 0; i < RECORDS_MAX + 5; i++)
-        records_add(records, &peer, &connection);
-    assert_int_equal(records_count(records), RECORDS_FREQUENT_MAX);
-    for (int i = 0; i < RECORDS_MAX + 5; i++)
-        records_add(records, &peer, &listener);
-    assert_int_equal(records_count(records), RECORDS_MAX);
-    records_free(records);
-    loop_free(loop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(beyond_its_room_the_oldest_records_are_dropped),
         SCENE(a_tcp_channel_carries_bytes_and_the_end),
         SCENE(a_unix_channel_reaches_a_socket_file),
         SCENE(a_refusal_says_why),
