@@ -32,13 +32,14 @@ static enum saying says(const struct exchange *x, const char *access_url)
 {
     struct span origin = headers_get(&x->headers, "Origin");
     struct span site = headers_get(&x->headers, "Sec-Fetch-Site");
+    bool same = site.p && span_is(site, "same-origin");
 
     if (headers_count(&x->headers, "Origin") > 1 ||
         (origin.p && !span_iis(origin, access_url) && !is_own_host(x, origin)))
         return SAYS_ELSEWHERE;
-    if (site.p && !span_is(site, "same-origin") && !span_is(site, "none"))
+    if (site.p && !same && !span_is(site, "none"))
         return SAYS_ELSEWHERE;
-    return origin.p || span_is(site, "same-origin") ? SAYS_HERE : SAYS_NOTHING;
+    return origin.p || same ? SAYS_HERE : SAYS_NOTHING;
 }
 
 bool origin_allows(const struct exchange *x, const char *access_url)

@@ -50,12 +50,13 @@ static void release(struct shared_query *q)
     free(q->rows);
 }
 
-static struct known_template *find_template(const struct shared_query *q, const struct id *id)
+/* Its place among those there are; n_templates: it is not there. */
+static size_t find_template(const struct shared_query *q, const struct id *id)
 {
-    for (size_t i = 0; i < q->n_templates; i++)
-        if (id_equal(&q->templates[i].id, id))
-            return &q->templates[i];
-    return NULL;
+    size_t i = 0;
+    while (i < q->n_templates && !id_equal(&q->templates[i].id, id))
+        i++;
+    return i;
 }
 
 /* ---- what is there now ---- */
@@ -154,11 +155,13 @@ static void show_app(struct call *c, const struct store_shared *row, const struc
 static bool show(struct call *c, const struct store_shared *row, struct told *told,
                  struct api_shared_target *ret)
 {
-    const struct known_template *t = find_template(c->state, &row->ws.template_id);
+    const struct shared_query *q = c->state;
+    size_t place = find_template(q, &row->ws.template_id);
+    const struct known_template *t = &q->templates[place];
     const struct app *app = NULL;
     struct api_agent agent;
 
-    if (!t || !t->usable)
+    if (place == q->n_templates || !t->usable)
         return false;
     if (!row->share.port && !(app = template_find_app(&t->policy, row->share.slug)))
         return false;
@@ -230,7 +233,7 @@ static void ask_next(struct call *c)
 
     for (size_t i = 0; i < q->n; i++) {
         const struct id *wanted = &q->rows[i].ws.template_id;
-        if (find_template(q, wanted))
+        if (find_template(q, wanted) < q->n_templates)
             continue;
         q->templates[q->n_templates++] = (struct known_template){.id = *wanted};
         store_template_get_id(call_store(c), call_loop(c), *wanted, on_template, c);
