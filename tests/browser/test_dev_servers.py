@@ -56,12 +56,12 @@ def vite(supervisor, tmp_path):
     return start
 
 
-def reloads_while_open(browser, page, folder, since):
-    page.wait_for_selector("h1:text('before')")
+def reloads_while_open(browser, page, folder, since, before="before", after="after"):
+    page.wait_for_selector(f"h1:text('{before}')")
     browser.wait_line(r"\[vite\] connected", since)
     page.evaluate("void (window.sameDocument = true)")
-    (folder / "text.js").write_text("export const text = 'after';\n")
-    page.wait_for_selector("h1:text('after')")
+    (folder / "text.js").write_text(f"export const text = '{after}';\n")
+    page.wait_for_selector(f"h1:text('{after}')")
     assert page.evaluate("window.sameDocument") is True
 
 
@@ -132,16 +132,15 @@ def test_the_guide_to_showing_a_dev_server_is_true(named_deployment, supervisor,
     (folder / "vite.config.mjs").write_text(guide.ours(settings))
     guide.start("npx vite", good_codes=None).wait_line("ready in", timeout=30)
 
-    def look(port):
+    def look(port, *texts):
         """Bob follows the link that ada has sent."""
         since, page = browser.position(), visitor().new_page()
         opened(page, guide.run("adit open", ada).strip(), bob, log_in)
-        reloads_while_open(browser, page, folder, since)
-        (folder / "text.js").write_text("export const text = 'before';\n")
+        reloads_while_open(browser, page, folder, since, *texts)
         assert str(port) in page.url()
         return page
     guide.run("adit share dev 5173", ada)
-    page = look(ports[0])
+    page = look(ports[0], "before", "after")
     assert "bob, for another" in guide.run("adit ports", ada)
     guide.run("adit unshare", ada)
     assert page.reload().status() == 404
@@ -149,7 +148,7 @@ def test_the_guide_to_showing_a_dev_server_is_true(named_deployment, supervisor,
     lent = guide.start("adit port-forward", ada)
     lent.wait_line("^Forwarding ", timeout=20)
     guide.run("adit share dev 8080", ada)
-    page = look(ports[1])
+    page = look(ports[1], "after", "at last")
     script = f'{guide.command("TOKEN=")}; {guide.command("curl")}'
     asked = guide.start("curl", bob, text=script)
     assert asked.wait_exit() == 0
