@@ -5,6 +5,7 @@
 #include "ssh/ssh_service.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -85,12 +86,27 @@ static void service_ended(struct ssh_service *service, const struct err *err, vo
     s->service = ssh_service_free(s->service);
 }
 
-/* From the folder that the service has made. */
+/* Whether the service has a folder (""), or a file in it ("/name"); with the path for the caller.
+ */
+static bool find_of_service(const struct scene *s, const char *name, char **ret_path)
+{
+    char *pattern = xasprintf("%s/adit-ssh.*%s", s->folder, name);
+    glob_t found;
+    bool is_there = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+    free(pattern);
+    if (is_there && ret_path)
+        *ret_path = xstrdup(found.gl_pathv[0]);
+    if (is_there)
+        globfree(&found);
+    return is_there;
+}
+
 static void remove_file_of_service(const struct scene *s, const char *name)
 {
-    char *command = xasprintf("rm %s/adit-ssh.*/%s", s->folder, name);
-    assert_int_equal(system(command), 0);
-    free(command);
+    char *path = NULL;
+    assert_true(find_of_service(s, name, &path));
+    assert_int_equal(unlink(path), 0);
+    free(path);
 }
 
 static void client_came(struct listener *l, struct stream *stream, const struct addr *peer,
@@ -112,7 +128,7 @@ static void client_came(struct listener *l, struct stream *stream, const struct 
     s->waiting = stream;
     int r = ssh_service_new(s->loop, &options, &s->service, &err);
     if (r == 0 && s->fails)
-        remove_file_of_service(s, "config");
+        remove_file_of_service(s, "/config");
     if (r == 0 && s->hands_over)
         r = ssh_service_start_on(s->service, steal(&s->waiting), &err);
     else if (r == 0)
@@ -249,10 +265,7 @@ static bool has_event(struct scene *s, const char *line)
 
 static bool folder_is_gone(const struct scene *s)
 {
-    char *command = xasprintf("! ls -d %s/adit-ssh.* 2>/dev/null", s->folder);
-    int r = system(command);
-    free(command);
-    return r == 0;
+    return !find_of_service(s, "", NULL);
 }
 
 static void the_exit_code_comes_back_and_nothing_stays(void **state)
