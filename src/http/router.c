@@ -245,7 +245,7 @@ enum route_result router_match(const struct router *r, struct exchange *x,
 {
     const struct compiled *best = NULL;
     bool found_path = false;
-    struct path path;
+    struct path path = {0};
 
     enum route_result result = split_path(x->path, &x->arena, &path);
     if (result != ROUTE_FOUND)

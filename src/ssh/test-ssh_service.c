@@ -104,8 +104,7 @@ static bool find_of_service(const struct scene *s, const char *name, char **ret_
 static void remove_file_of_service(const struct scene *s, const char *name)
 {
     char *path = NULL;
-    assert_true(find_of_service(s, name, &path));
-    assert_int_equal(unlink(path), 0);
+    assert_true(find_of_service(s, name, &path) && unlink(path) == 0);
     free(path);
 }
 
