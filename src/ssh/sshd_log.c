@@ -608,6 +608,7 @@ static const char *const without_interest[] = {
     "subsystem: ",
     "Received SIGCHLD.",
     "Received disconnect from ",
+    "Exiting on signal ",
     "Disconnected from ",
     "Transferred: sent ",
     "Closing connection to ",

@@ -91,6 +91,16 @@ static void a_key_exchange_on_the_way_is_without_interest(void **state)
           AS_IT_IS, "logged_in\n");
 }
 
+static void an_end_by_the_agent_ends_the_session_and_nothing_else(void **state)
+{
+    check("Starting session: command for root from UNKNOWN port 65535 id 0\n"
+          "Exiting on signal 15\n"
+          "Exiting on signal 15\n",
+          TO_THE_END,
+          "session_started \"command\"\n"
+          "session_ended\n");
+}
+
 static void a_session_that_runs_ends_with_the_log(void **state)
 {
     check("Starting session: shell on pts/0 for root from UNKNOWN port 65535 id 3\n", TO_THE_END,
@@ -321,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_in_and_a_command_are_told),
         cmocka_unit_test(a_key_exchange_on_the_way_is_without_interest),
+        cmocka_unit_test(an_end_by_the_agent_ends_the_session_and_nothing_else),
         cmocka_unit_test(a_session_that_runs_ends_with_the_log),
         cmocka_unit_test(a_listener_is_told_once_for_each_address),
         cmocka_unit_test(port_0_is_told_as_allocated),
