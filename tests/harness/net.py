@@ -185,19 +185,23 @@ def read_digest(connection):
 
 def exchange(address, data, timeout=20, end=True):
     """Sends the bytes, ends its side (with `end`), and returns all that comes back until the
-    other end. A text address is a Unix socket."""
+    other end. A text address is a Unix socket. A reset is raised, whichever of the two directions
+    the kernel tells it to (it tells it once)."""
     if isinstance(address, str):
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(timeout)
         connection.connect(address)
     else:
         connection = socket.create_connection(address, timeout=timeout)
+    resets = []
     with connection:
         def send():
             try:
                 connection.sendall(data)
                 if end:
                     connection.shutdown(socket.SHUT_WR)
+            except ConnectionResetError as error:
+                resets.append(error)
             except OSError:
                 pass
         sender = threading.Thread(target=send, daemon=True)
@@ -209,6 +213,8 @@ def exchange(address, data, timeout=20, end=True):
                 break
             pieces.append(piece)
         sender.join(timeout=timeout)
+    if resets:
+        raise resets[0]
     return b"".join(pieces)
 
 
