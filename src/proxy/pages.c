@@ -6,6 +6,7 @@
 #include "base/span.h"
 #include "base/text.h"
 #include "http/exchange.h"
+#include "proto/html.h"
 
 enum { PAGE_MAX_LEN = 32 << 10, NONCE_LEN = 16 };
 
@@ -91,35 +92,13 @@ static const char script[] =
     "redirect:'manual'}).then(function(r){if(r.status!==502&&r.status!==503)"
     "location.reload()},function(){})},2000)";
 
-static void append_escaped(struct buf *b, const char *text)
-{
-    for (; *text; text++) {
-        switch (*text) {
-        case '<':
-            buf_append_str(b, "&lt;");
-            break;
-        case '>':
-            buf_append_str(b, "&gt;");
-            break;
-        case '&':
-            buf_append_str(b, "&amp;");
-            break;
-        case '"':
-            buf_append_str(b, "&quot;");
-            break;
-        default:
-            buf_append_byte(b, (unsigned char)*text);
-        }
-    }
-}
-
 static void append_head(struct buf *b, const struct page *page, const char *nonce)
 {
     buf_append_str(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                       "<meta name=\"color-scheme\" content=\"light dark\">\n"
                       "<meta name=\"robots\" content=\"noindex\">\n<title>");
-    append_escaped(b, page->title);
+    html_append(b, page->title);
     buf_appendf(b, "</title>\n<style nonce=\"%s\">%s</style>\n", nonce, style);
     if (page->reload)
         buf_append_str(b, "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n");
@@ -129,15 +108,15 @@ static void append_head(struct buf *b, const struct page *page, const char *nonc
 static void append_body(struct buf *b, const struct page *page, const char *nonce)
 {
     buf_append_str(b, "<body>\n<main>\n<h1>");
-    append_escaped(b, page->title);
+    html_append(b, page->title);
     buf_append_str(b, "</h1>\n<p role=\"status\">");
-    append_escaped(b, page->reason);
+    html_append(b, page->reason);
     buf_append_str(b, "</p>\n");
     if (page->link) {
         buf_append_str(b, "<p><a class=\"go\" href=\"");
-        append_escaped(b, page->link);
+        html_append(b, page->link);
         buf_append_str(b, "\">");
-        append_escaped(b, page->link_text);
+        html_append(b, page->link_text);
         buf_append_str(b, "</a></p>\n");
     }
     if (page->retry)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "http/exchange.h"
+#include "proto/html.h"
 #include "web/answer.h"
 #include "web/web.h"
 
@@ -73,25 +74,6 @@ const struct page *web_pages(size_t *ret_n)
     return pages;
 }
 
-static void append_escaped(struct buf *b, const char *text)
-{
-    for (; *text; text++) {
-        switch (*text) {
-        case '<':
-            buf_append_str(b, "&lt;");
-            break;
-        case '&':
-            buf_append_str(b, "&amp;");
-            break;
-        case '"':
-            buf_append_str(b, "&quot;");
-            break;
-        default:
-            buf_append_byte(b, (unsigned char)*text);
-        }
-    }
-}
-
 static void fill(struct buf *b, struct span text, const struct web_options *o)
 {
     static const char url[] = "@URL@", version[] = "@VERSION@";
@@ -105,10 +87,10 @@ static void fill(struct buf *b, struct span text, const struct web_options *o)
             return;
         text = span_sub(text, (size_t)at, text.len);
         if (span_starts(text, url)) {
-            append_escaped(b, o->access_url);
+            html_append(b, o->access_url);
             skip = sizeof(url) - 1;
         } else if (span_starts(text, version)) {
-            append_escaped(b, o->version);
+            html_append(b, o->version);
             skip = sizeof(version) - 1;
         } else {
             buf_append_byte(b, '@');

@@ -1,36 +1,10 @@
 #include "web/site_page.h"
 
-#include <errno.h>
-
 #include "http/exchange.h"
+#include "proto/html.h"
 #include "web/answer.h"
 #include "web/counters.h"
 #include "web/instance.h"
-
-int site_page_escape(struct buf *b, const char *text)
-{
-    int r = 0;
-
-    for (; *text && r == 0; text++) {
-        switch (*text) {
-        case '<':
-            r = buf_append_str(b, "&lt;");
-            break;
-        case '>':
-            r = buf_append_str(b, "&gt;");
-            break;
-        case '&':
-            r = buf_append_str(b, "&amp;");
-            break;
-        case '"':
-            r = buf_append_str(b, "&quot;");
-            break;
-        default:
-            r = buf_append_byte(b, (unsigned char)*text);
-        }
-    }
-    return r;
-}
 
 static int head(struct buf *b, const char *title)
 {
@@ -58,7 +32,7 @@ static int start(struct buf *b)
 
 static int foot(struct buf *b, const struct web *web)
 {
-    return buf_append_str(b, "<footer>adit ") | site_page_escape(b, web->o.version) |
+    return buf_append_str(b, "<footer>adit ") | html_append(b, web->o.version) |
            buf_append_str(b, "</footer>\n</main>\n</body>\n</html>\n");
 }
 
@@ -68,7 +42,7 @@ static int who(struct buf *b, const char *user)
         return buf_append_str(b, "<a class=\"go main\" href=\"/login\">Log in</a>\n");
     return buf_append_str(b,
                           "<form method=\"post\" action=\"/logout\">\n<p>Logged in as <strong>") |
-           site_page_escape(b, user) |
+           html_append(b, user) |
            buf_append_str(b, "</strong> <button type=\"submit\">Log out</button></p>\n</form>\n");
 }
 
@@ -79,7 +53,7 @@ int site_page_home(const struct web *web, const char *user, struct buf *b)
                              "<p>Development servers, notebooks, databases, debuggers: use the "
                              "<code>adit</code> program on your own machine.</p>\n"
                              "<pre><code>adit login ") |
-           site_page_escape(b, web->o.access_url) |
+           html_append(b, web->o.access_url) |
            buf_append_str(b, "\nadit list\nadit port-forward WORKSPACE --tcp 8080</code></pre>\n"
                              "<h2>In the browser</h2>\n"
                              "<p>A port of a workspace that speaks HTTP has a URL of its own:</p>\n"
@@ -96,18 +70,18 @@ int site_page_login(const struct web *web, const struct login_form *form, struct
             buf_append_str(b, "<div class=\"card\">\n<h1>Log in</h1>\n");
 
     if (*form->app)
-        r |= buf_append_str(b, "<p class=\"for\">to open <strong>") |
-             site_page_escape(b, form->app) | buf_append_str(b, "</strong></p>\n");
+        r |= buf_append_str(b, "<p class=\"for\">to open <strong>") | html_append(b, form->app) |
+             buf_append_str(b, "</strong></p>\n");
     if (form->error)
         r |= buf_append_str(b, "<p class=\"error\" role=\"alert\" id=\"error\">") |
-             site_page_escape(b, form->error) | buf_append_str(b, "</p>\n");
+             html_append(b, form->error) | buf_append_str(b, "</p>\n");
     r |= buf_append_str(b, "<form method=\"post\" action=\"/login\">\n"
                            "<input type=\"hidden\" name=\"next\" value=\"") |
-         site_page_escape(b, form->next) |
+         html_append(b, form->next) |
          buf_append_str(b, "\">\n<p><label for=\"user\">Name</label>\n"
                            "<input id=\"user\" name=\"user\" autocomplete=\"username\" "
                            "autocapitalize=\"none\" spellcheck=\"false\" required value=\"") |
-         site_page_escape(b, form->user) |
+         html_append(b, form->user) |
          buf_appendf(b,
                      "\"%s></p>\n<p><label for=\"password\">Password</label>\n"
                      "<input id=\"password\" name=\"password\" type=\"password\" "

@@ -18,5 +18,3 @@ int site_page_login(const struct web *web, const struct login_form *form, struct
 
 /* Answers with a page and counts it. */
 void site_page_send(struct web *web, struct exchange *x, unsigned status, const struct buf *page);
-/* Text for HTML: <>&" replaced. */
-int site_page_escape(struct buf *dst, const char *text);
