@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "io/tls.h"
+#include "tunnel/peer_link.h"
 #include "tunnel/ws_carrier.h"
 
 struct agent_carrier {
@@ -219,6 +220,20 @@ struct carrier_opener agent_carrier_opener(struct agent_carrier *a)
 bool agent_carrier_lane_key(const struct agent_carrier *a, struct lane_key *ret)
 {
     return a->carrier && ws_carrier_lane_key(a->carrier, ret);
+}
+
+bool agent_carrier_lane_way(const struct agent_carrier *a, struct peer_link *link,
+                            const struct tunnel_session *session, enum lane_choice choice,
+                            struct lane_way *ret)
+{
+    struct peer_path path;
+    bool relayed = session == peer_link_session(link);
+    peer_link_path(link, &path);
+    ret->pin = *peer_link_agent_pin(link);
+    ret->direct = path.kind == PEER_PATH_DIRECT && (!relayed || choice == LANE_DIRECT_IF_POSSIBLE);
+    ret->addr = path.addr;
+    ret->server_url = a->api->url;
+    return ret->direct || (relayed && agent_carrier_lane_key(a, &ret->key));
 }
 
 int agent_carrier_exit_code(const struct agent_carrier *a, const char **ret_hint)

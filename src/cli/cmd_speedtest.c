@@ -201,13 +201,7 @@ static void link_changed(struct peer_link *link, const struct link_status *statu
 static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, void *ud)
 {
     struct speedtest *t = ud;
-    struct peer_path path;
-    peer_link_path(t->link, &path);
-    ret->pin = *peer_link_agent_pin(t->link);
-    ret->direct = session != peer_link_session(t->link) && path.kind == PEER_PATH_DIRECT;
-    ret->addr = path.addr;
-    ret->server_url = t->api.url;
-    return ret->direct || agent_carrier_lane_key(t->carrier, &ret->key);
+    return agent_carrier_lane_way(t->carrier, t->link, session, LANE_WHERE_IT_IS, ret);
 }
 
 static void interrupted(int signum, void *ud)

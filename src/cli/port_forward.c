@@ -110,16 +110,7 @@ static struct stream *watch_channel(struct stream *channel, forward_lane_fn *mov
 static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, void *ud)
 {
     struct port_forward *p = ud;
-    struct peer_path path;
-    ret->pin = *peer_link_agent_pin(p->link);
-    if (session != peer_link_session(p->link)) {
-        peer_link_path(p->link, &path);
-        ret->direct = path.kind == PEER_PATH_DIRECT;
-        ret->addr = path.addr;
-        return ret->direct;
-    }
-    ret->server_url = p->api.url;
-    return agent_carrier_lane_key(p->carrier, &ret->key);
+    return agent_carrier_lane_way(p->carrier, p->link, session, LANE_WHERE_IT_IS, ret);
 }
 
 static void check_ready(struct port_forward *p)

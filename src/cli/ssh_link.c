@@ -381,19 +381,12 @@ static void took_too_long(struct timer *t, void *ud)
     fail(l, EXIT_CODE_NOT_REACHABLE, err.text);
 }
 
-/* Directly if there is a direct path by now, whatever the channel's session. */
 static bool find_lane_way(struct tunnel_session *session, struct lane_way *ret, void *ud)
 {
     struct ssh_link *l = ud;
-    struct peer_path path;
     if (getenv("ADIT_NO_LANES"))
         return false;
-    peer_link_path(l->link, &path);
-    ret->pin = *peer_link_agent_pin(l->link);
-    ret->direct = path.kind == PEER_PATH_DIRECT;
-    ret->addr = path.addr;
-    ret->server_url = l->api.url;
-    return ret->direct || agent_carrier_lane_key(l->carrier, &ret->key);
+    return agent_carrier_lane_way(l->carrier, l->link, session, LANE_DIRECT_IF_POSSIBLE, ret);
 }
 
 /* ssh has ended. Not at once: why it did may be ours to tell, in this turn of the loop. */
