@@ -1,16 +1,13 @@
 """Programs that people really open: a dev server with hot reload, a notebook with its kernel."""
 import json
 import os
-import shutil
 
 import pytest
 
 from chromium import HERE
-from harness import net
+from harness import jupyter, net
 from harness.guide import Guide
-from harness.wait import until
 
-JUPYTER_TOKEN = "token-of-the-test"
 NOTEBOOK = {"nbformat": 4, "nbformat_minor": 5,
             "metadata": {"kernelspec": {"name": "python3", "language": "python",
                                         "display_name": "Python 3"}},
@@ -82,29 +79,17 @@ def test_vite_reloads_hot_under_a_name_of_the_world(
 
 
 @pytest.fixture
-def jupyter(supervisor, tmp_path):
-    """Its port; a notebook with one cell is there."""
-    program = shutil.which("jupyter-notebook")
-    assert program, "jupyter-notebook is not installed"
+def notebooks(supervisor, tmp_path):
+    """The port of a Jupyter server; a notebook with one cell is there."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/sum.ipynb").write_text(json.dumps(NOTEBOOK))
-    port = net.free_port()
-    arguments = ["--no-browser", f"--port={port}", "--ip=127.0.0.1", "--port-retries=0",
-                 "--NotebookApp.allow_remote_access=True",
-                 f"--NotebookApp.token={JUPYTER_TOKEN}", f"--notebook-dir={tmp_path}/notebooks"]
-    if os.geteuid() == 0:
-        arguments.append("--allow-root")
-    server = supervisor.start("jupyter", [program, *arguments], env=environment(tmp_path),
-                              good_codes=None)
-    server.wait_line(r"is running at|http://(127\.0\.0\.1|localhost):", timeout=60)
-    until(lambda: net.listens(port), "Jupyter listening", timeout=30)
-    return port
+    return jupyter.start(supervisor, tmp_path, "--NotebookApp.allow_remote_access=True")
 
 
 @pytest.mark.limit(150)
-def test_a_notebook_runs_its_kernel(workspace, jupyter, visitor, url_of, log_in):
+def test_a_notebook_runs_its_kernel(workspace, notebooks, visitor, url_of, log_in):
     page = visitor().new_page()
-    opened(page, url_of(workspace, jupyter, f"/notebooks/sum.ipynb?token={JUPYTER_TOKEN}"),
+    opened(page, url_of(workspace, notebooks, f"/notebooks/sum.ipynb?token={jupyter.TOKEN}"),
            workspace.owner, log_in)
     page.wait_for_function("window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel "
                            "&& Jupyter.notebook.kernel.is_connected()")

@@ -1,5 +1,4 @@
 """The way from an app's URL through the log-in and back, and out again."""
-import re
 import urllib.parse
 
 import pytest

@@ -8,11 +8,11 @@ import threading
 import time
 
 import pytest
+import websocket
 
 from harness import apps
 from harness.wait import SCALE, until
 
-websocket = pytest.importorskip("websocket")
 MIB = 1 << 20
 
 

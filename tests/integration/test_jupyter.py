@@ -1,67 +1,22 @@
 """A real Jupyter server in the workspace, used through a forward."""
-import json
-import os
 import re
 import shutil
 import signal
-import uuid
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from harness import net
+from harness import jupyter, net
 from harness.adit import Workspace
 from harness.guide import Guide
 from harness.wait import until
 
-websocket = pytest.importorskip("websocket")
-TOKEN = "token-of-the-test"
-
 
 @pytest.fixture
-def jupyter(supervisor, tmp_path):
-    """Its port."""
-    program = shutil.which("jupyter-notebook")
-    if not program:
-        pytest.skip("jupyter-notebook is not installed")
-    (tmp_path / "notebooks").mkdir()
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-    port = net.free_port()
-    arguments = ["--no-browser", f"--port={port}", "--ip=127.0.0.1", "--port-retries=0",
-                 f"--NotebookApp.token={TOKEN}", f"--notebook-dir={tmp_path}/notebooks"]
-    if os.geteuid() == 0:
-        arguments.append("--allow-root")
-    server = supervisor.start("jupyter", [program, *arguments], env=environment,
-                              good_codes=None)
-    server.wait_line(r"is running at|http://(127\.0\.0\.1|localhost):", timeout=60)
-    until(lambda: net.listens(port), "Jupyter listening", timeout=30)
-    return port
-
-
-def run_cell(url, token, kernel, code):
-    """Runs code in the kernel by its WebSocket; what it printed."""
-    session = uuid.uuid4().hex
-    channel = websocket.create_connection(
-        url.replace("http", "ws") + f"/api/kernels/{kernel}/channels?session_id={session}",
-        header=[f"Authorization: token {token}"], timeout=60)
-    try:
-        number = uuid.uuid4().hex
-        channel.send(json.dumps({
-            "header": {"msg_id": number, "username": "test", "session": session,
-                       "msg_type": "execute_request", "version": "5.3", "date": ""},
-            "parent_header": {}, "metadata": {}, "channel": "shell",
-            "content": {"code": code, "silent": False, "store_history": False,
-                        "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}}))
-        while True:
-            message = json.loads(channel.recv())
-            if message["parent_header"].get("msg_id") != number:
-                continue
-            if message["msg_type"] == "stream":
-                return message["content"]["text"]
-            assert message["msg_type"] != "error", message["content"]
-    finally:
-        channel.close()
+def notebooks(supervisor, tmp_path):
+    """The server's port."""
+    return jupyter.start(supervisor, tmp_path)
 
 
 def use(url, token):
@@ -79,16 +34,18 @@ def use(url, token):
     xsrf = {"X-XSRFToken": person.cookies.get("_xsrf", "")}
     kernel = person.post(f"{url}/api/kernels", headers={**headers, **xsrf}, json={},
                          timeout=60).json()["id"]
-    assert run_cell(url, token, kernel, "print(6 * 7)") == "42\n"
+    printed = jupyter.run_cell(url, kernel, "print(6 * 7)",
+                               header=[f"Authorization: token {token}"])
+    assert printed == "42\n"
     assert person.delete(f"{url}/api/kernels/{kernel}", headers={**headers, **xsrf},
                          timeout=60).status_code == 204
 
 
 @pytest.mark.limit(180)
-def test_page_api_and_kernel_work_through_a_forward(jupyter, forward):
+def test_page_api_and_kernel_work_through_a_forward(notebooks, forward):
     port = net.free_port()
-    forward("--tcp", f"{port}:{jupyter}")
-    use(f"http://127.0.0.1:{port}", TOKEN)
+    forward("--tcp", f"{port}:{notebooks}")
+    use(f"http://127.0.0.1:{port}", jupyter.TOKEN)
 
 
 @pytest.mark.limit(240)

@@ -3,11 +3,10 @@ import json
 import time
 
 import pytest
+import websocket
 
 from harness import adit, apps
 from harness.wait import SCALE, until
-
-websocket = pytest.importorskip("websocket")
 
 
 @pytest.fixture(scope="module")
