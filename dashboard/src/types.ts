@@ -96,6 +96,7 @@ export interface Port {
     process?: string;
     pid?: number | null;
     speaks: "unknown" | "http" | "tls" | "other";
+    forwarded_by?: string | null;
     url?: string | null;
     share?: Share | null;
 }

@@ -48,7 +48,13 @@ static int write_ports(struct feed *f, struct buf *out)
 {
     const struct api_ports *ports = ports_list(f->ports);
     const struct api_news news = {
-        .ports = ports->ports, .n_ports = ports->n_ports, .has_ports = true};
+        .ports = ports->ports,
+        .n_ports = ports->n_ports,
+        .has_ports = true,
+        .unlisted = ports->unlisted,
+        .n_unlisted = ports->n_unlisted,
+        .has_unlisted = true,
+    };
     return api_news_write(&news, out);
 }
 
@@ -158,9 +164,19 @@ static void look_at_forwards(struct feed *f)
     tell(f, TOPIC_FORWARDS);
 }
 
+static void look_at_ports(struct feed *f)
+{
+    size_t n;
+    struct api_port *forwarded =
+        forwards_listening(f->o.forwards, f->o.ssh, PORTS_FORWARDED_MAX, &n);
+    ports_set_forwarded(f->ports, forwarded, n);
+    free(forwarded);
+    ports_look(f->ports);
+}
+
 static void look(struct feed *f)
 {
-    ports_look(f->ports);
+    look_at_ports(f);
     if (f->watched)
         look_at_forwards(f);
 }
@@ -214,7 +230,7 @@ void feed_set_apps(struct feed *f, const struct api_app_checks *apps)
 
 int feed_write_ports(struct feed *f, struct buf *out)
 {
-    ports_look(f->ports);
+    look_at_ports(f);
     return api_ports_write(ports_list(f->ports), out);
 }
 

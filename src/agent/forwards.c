@@ -5,6 +5,8 @@
 #include "agent/served.h"
 #include "agent/ssh_host.h"
 #include "base/mem.h"
+#include "base/num.h"
+#include "base/span.h"
 
 struct forward_row {
     struct list link;
@@ -222,6 +224,71 @@ void forwards_list(struct forwards *f, const struct ssh_host *ssh, struct api_fo
     list_for_each (s, &ssh->forwards, link)
         if (ret->n_forwards < most)
             ret->forwards[ret->n_forwards++] = show_ssh(s);
+}
+
+/* Of "127.0.0.1:9003", "[::1]:9003", "localhost:9003" or "*:9003". False: it has no port. */
+static bool read_listen(const char *listen, struct api_port *ret)
+{
+    struct span text = span_of(listen), host;
+    ptrdiff_t colon = span_rfind(text, ':');
+    uint64_t number;
+    if (*listen == '/' || colon < 0 ||
+        num_parse(span_sub(text, (size_t)colon + 1, text.len), 1, UINT16_MAX, &number) < 0)
+        return false;
+    host = span_sub(text, 0, (size_t)colon);
+    if (span_starts(host, "["))
+        host = span_sub(host, 1, host.len - 1);
+    else if (span_is(host, "localhost"))
+        host = SPAN("127.0.0.1");
+    else if (span_is(host, "*"))
+        host = SPAN("0.0.0.0");
+    *ret = (struct api_port){.port = (uint16_t)number};
+    str_copy_span(ret->address, sizeof(ret->address), host);
+    return true;
+}
+
+/* Its listener may be gone before its last connection. */
+static bool is_listening(const struct forward_row *row)
+{
+    const struct served *s;
+    if (row->over || row->shown.direction != AUDIT_REMOTE)
+        return false;
+    list_for_each (s, &row->served, in_row)
+        if (s->goal.kind == CHANNEL_LISTEN)
+            return true;
+    return false;
+}
+
+struct listening_ports {
+    struct api_port *ports;
+    size_t n, max;
+};
+
+static void add_listening(struct listening_ports *to, const char *listen, const char *user)
+{
+    struct api_port port;
+    if (to->n == to->max || !read_listen(listen, &port))
+        return;
+    str_copy(port.forwarded_by, sizeof(port.forwarded_by), user);
+    to->ports = xrealloc(to->ports, (to->n + 1) * sizeof(port));
+    to->ports[to->n++] = port;
+}
+
+struct api_port *forwards_listening(struct forwards *f, const struct ssh_host *ssh, size_t max,
+                                    size_t *ret_n)
+{
+    struct listening_ports all = {.max = max};
+    const struct forward_row *row;
+    const struct ssh_forward *s;
+    list_for_each (row, &f->rows, link)
+        if (is_listening(row))
+            add_listening(&all, row->shown.listen, row->shown.user);
+    if (ssh)
+        list_for_each (s, &ssh->forwards, link)
+            if (s->listener && s->remote)
+                add_listening(&all, s->listen, s->user);
+    *ret_n = all.n;
+    return all.ports;
 }
 
 struct forwards *forwards_new(void)

@@ -5,6 +5,7 @@
  * there. A row goes with its session, or with its listener. SSH's own are in agent/ssh_host.h.
  */
 #include "api/news.h"
+#include "api/peer.h"
 #include "base/list.h"
 
 struct forward_row;
@@ -26,5 +27,11 @@ void forwards_end_peer(struct forwards *f, const struct id *peer);
  * api_forwards_release().
  */
 void forwards_list(struct forwards *f, const struct ssh_host *ssh, struct api_forwards *ret);
+/*
+ * The TCP ports in the workspace on which they listen: number, address, and whose they are; `max`
+ * at most. Free the array.
+ */
+struct api_port *forwards_listening(struct forwards *f, const struct ssh_host *ssh, size_t max,
+                                    size_t *ret_n);
 /* Returns NULL; accepts NULL. */
 struct forwards *forwards_free(struct forwards *f);

@@ -52,6 +52,8 @@ struct ports {
     struct api_ports list;
     uint16_t hidden[HIDDEN_MAX];
     size_t n_hidden;
+    struct api_port *forwarded;
+    size_t n_forwarded;
 };
 
 static void probe_some(struct ports *p);
@@ -85,29 +87,37 @@ static void show(const struct socket *s, struct api_port *port, bool fresh)
     port->port = s->at.port;
 }
 
+/* The entry of a port, made if need be; NULL: there are too many. */
+static struct api_port *entry(struct ports *p, struct map *by_port, uint16_t number, bool unlisted,
+                              bool *ret_fresh)
+{
+    struct api_port *port = map_get_id(by_port, number);
+    *ret_fresh = !port;
+    if (port || p->list.n_ports + p->list.n_unlisted == PORTS_MAX)
+        return port;
+    port = unlisted ? &p->list.unlisted[p->list.n_unlisted++] : &p->list.ports[p->list.n_ports++];
+    *port = (struct api_port){.port = number};
+    map_put_id(by_port, number, port);
+    return port;
+}
+
 static void make_list(struct ports *p)
 {
     struct map *by_port = map_new();
     struct map_iter it = {0};
     const struct socket *s;
-    p->list.n_ports = 0;
-    while ((s = map_next(p->sockets, &it))) {
-        if (s->own || is_hidden(p, s->at.port))
-            continue;
-        /* Values are index + 1, so that none is NULL. */
-        uintptr_t known = (uintptr_t)map_get_id(by_port, s->at.port);
-        bool fresh = !known;
-        if (fresh && p->list.n_ports == PORTS_MAX)
-            continue;
-        if (fresh) {
-            known = ++p->list.n_ports;
-            map_put_id(by_port, s->at.port, (void *)known);
-            p->list.ports[known - 1] = (struct api_port){.port = 0};
-        }
-        show(s, &p->list.ports[known - 1], fresh);
-    }
+    struct api_port *port;
+    bool fresh;
+    p->list.n_ports = p->list.n_unlisted = 0;
+    while ((s = map_next(p->sockets, &it)))
+        if (!s->own && (port = entry(p, by_port, s->at.port, is_hidden(p, s->at.port), &fresh)))
+            show(s, port, fresh);
+    for (size_t i = 0; i < p->n_forwarded; i++)
+        if ((port = entry(p, by_port, p->forwarded[i].port, true, &fresh)) && fresh)
+            *port = p->forwarded[i];
     map_free(by_port);
     qsort(p->list.ports, p->list.n_ports, sizeof(*p->list.ports), by_number);
+    qsort(p->list.unlisted, p->list.n_unlisted, sizeof(*p->list.unlisted), by_number);
 }
 
 static void tell(struct ports *p)
@@ -306,6 +316,28 @@ void ports_hide(struct ports *p, const uint16_t *numbers, size_t n)
     tell(p);
 }
 
+static bool is_same(const struct api_port *a, const struct api_port *b)
+{
+    return a->port == b->port && str_eq(a->address, b->address) &&
+           str_eq(a->forwarded_by, b->forwarded_by);
+}
+
+void ports_set_forwarded(struct ports *p, const struct api_port *forwarded, size_t n)
+{
+    bool same;
+    if (n > PORTS_FORWARDED_MAX)
+        n = PORTS_FORWARDED_MAX;
+    same = n == p->n_forwarded;
+    for (size_t i = 0; same && i < n; i++)
+        same = is_same(&p->forwarded[i], &forwarded[i]);
+    if (same)
+        return;
+    free(p->forwarded);
+    p->forwarded = n ? xmemdup(forwarded, n * sizeof(*forwarded)) : NULL;
+    p->n_forwarded = n;
+    p->changed = true;
+}
+
 struct ports *ports_new(struct loop *loop, const struct ports_options *options)
 {
     struct ports *p = new0(struct ports);
@@ -313,6 +345,7 @@ struct ports *ports_new(struct loop *loop, const struct ports_options *options)
     p->o = *options;
     p->sockets = map_new();
     p->list.ports = xcalloc(PORTS_MAX, sizeof(*p->list.ports));
+    p->list.unlisted = xcalloc(PORTS_MAX, sizeof(*p->list.unlisted));
     timer_init(&p->probe_timer, loop, probe_more, p);
     return p;
 }
@@ -328,6 +361,8 @@ struct ports *ports_free(struct ports *p)
     map_free(p->sockets);
     timer_cancel(&p->probe_timer);
     free(p->list.ports);
+    free(p->list.unlisted);
+    free(p->forwarded);
     free(p);
     return NULL;
 }

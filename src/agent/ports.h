@@ -3,7 +3,8 @@
  * The open TCP ports of the workspace: what listens, which process has it, and what it speaks. A
  * socket is looked into once, when it is new: its process is searched for, and it is probed
  * (agent/probe.h) unless it is somebody else's, or such that a probe could disturb it. The agent's
- * own sockets and the ports of apps are not listed.
+ * own sockets are not listed. Ports of apps, and those on which people's forwards listen, are told
+ * apart from the others: they are no ports of the workspace's own, but may be shared.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,12 +27,19 @@ struct ports_options {
 struct ports *ports_new(struct loop *loop, const struct ports_options *options);
 /* Looks now; `changed` is called, inside this call, when there is something new. */
 void ports_look(struct ports *p);
-/* Ports that are not listed: those of apps, which are listed as apps. Copied; 64 at most. */
+/* Ports that are unlisted: those of apps, which are listed as apps. Copied; 64 at most. */
 void ports_hide(struct ports *p, const uint16_t *numbers, size_t n);
+/*
+ * Ports on which forwards listen: unlisted, and told by the next look. Copied;
+ * PORTS_FORWARDED_MAX at most. Those of one port beyond the first are left out.
+ */
+enum { PORTS_FORWARDED_MAX = 1024 };
+void ports_set_forwarded(struct ports *p, const struct api_port *forwarded, size_t n);
 
 /*
- * The list as of the last look: ordered by port, one entry a port (a wildcard address wins over
- * loopback), PORTS_MAX at most. Borrowed until the next look.
+ * The lists as of the last look, which together have one entry a port (a wildcard address wins over
+ * loopback, what is listed over what is not) and PORTS_MAX at most; ordered by port. Borrowed
+ * until the next look.
  */
 enum { PORTS_MAX = 4096 };
 const struct api_ports *ports_list(const struct ports *p);

@@ -826,20 +826,27 @@ static void forwards_lists_a_target_once_with_the_bytes_of_all_its_channels(void
     listener_close(l);
 }
 
-static void forwards_lists_a_listener_as_long_as_it_is_open(void **state)
+static void a_listener_is_told_as_long_as_it_is_open(void **state)
 {
     struct scene *s = *state;
     struct reverse r;
-    char listen[64];
+    char listen[64], entry[128];
     struct listen_client *l = listen_there(s, NULL, &r);
     snprintf(listen, sizeof(listen), "\"listen\":\"localhost:%u\",\"target\":null", r.port);
+    snprintf(entry, sizeof(entry), "{\"port\":%u,\"address\":\"127.0.0.1\"", r.port);
     get(s, "/forwards");
     assert_non_null(strstr(s->body, "\"direction\":\"remote\""));
     assert_non_null(strstr(s->body, listen));
+    get(s, "/ports");
+    char *at = strstr(s->body, entry);
+    assert_true(at > strstr(s->body, "\"unlisted\":["));
+    assert_non_null(strstr(at, "\"forwarded_by\":\"ada\"}"));
     listen_client_free(l);
     do {
         get(s, "/forwards");
     } while (strstr(s->body, listen));
+    get(s, "/ports");
+    assert_null(strstr(s->body, entry));
 }
 
 static void other_paths_and_methods_are_refused(void **state)
@@ -883,7 +890,7 @@ int main(void)
         SCENE(info_tells_the_key_and_the_version),
         SCENE(ports_does_not_list_the_agents_own),
         SCENE(forwards_lists_a_target_once_with_the_bytes_of_all_its_channels),
-        SCENE(forwards_lists_a_listener_as_long_as_it_is_open),
+        SCENE(a_listener_is_told_as_long_as_it_is_open),
         SCENE(other_paths_and_methods_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

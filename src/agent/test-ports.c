@@ -180,6 +180,12 @@ static struct api_port find(const struct scene *s, uint16_t port)
     return (struct api_port){0};
 }
 
+static const struct api_port *find_unlisted(const struct scene *s, uint16_t port)
+{
+    const struct api_ports *list = ports_list(s->ports);
+    return api_port_find(list->unlisted, list->n_unlisted, port);
+}
+
 static void a_service_is_listed_with_its_process_and_what_it_speaks(void **state)
 {
     static const char *const addresses[] = {"127.0.0.1", "::1"};
@@ -254,10 +260,58 @@ static void ports_of_apps_and_of_this_process_are_not_listed(void **state)
     ports_look(s.ports);
     assert_false(is_listed(&s, addr_port(&own)));
     assert_false(is_listed(&s, app.port));
+    assert_null(find_unlisted(&s, addr_port(&own)));
+    assert_int_equal(find_unlisted(&s, app.port)->pid, app.pid);
     ports_hide(s.ports, NULL, 0);
     assert_true(is_listed(&s, app.port));
+    assert_null(find_unlisted(&s, app.port));
     service_stop(&app);
     close(fd);
+    close_scene(&s);
+}
+
+static void a_port_of_a_forward_is_told_apart_by_the_next_look(void **state)
+{
+    const struct api_port forwarded[] = {
+        {.port = 9003, .address = "127.0.0.1", .forwarded_by = "anna"},
+        {.port = 9003, .address = "::1", .forwarded_by = "bob"},
+        {.port = 80, .address = "0.0.0.0", .forwarded_by = "bob"},
+    };
+    struct scene s;
+    open_scene(&s, true);
+    unsigned before = s.n_changed;
+    ports_set_forwarded(s.ports, forwarded, ARRAY_LEN(forwarded));
+    assert_int_equal(s.n_changed, before);
+    ports_look(s.ports);
+    assert_int_equal(s.n_changed, before + 1);
+    assert_int_equal(ports_list(s.ports)->n_unlisted, 2);
+    assert_int_equal(ports_list(s.ports)->unlisted[0].port, 80);
+    assert_string_equal(find_unlisted(&s, 9003)->forwarded_by, "anna");
+    assert_false(is_listed(&s, 9003));
+    ports_set_forwarded(s.ports, forwarded, ARRAY_LEN(forwarded));
+    ports_look(s.ports);
+    assert_int_equal(s.n_changed, before + 1);
+    ports_set_forwarded(s.ports, NULL, 0);
+    ports_look(s.ports);
+    assert_int_equal(s.n_changed, before + 2);
+    assert_int_equal(ports_list(s.ports)->n_unlisted, 0);
+    close_scene(&s);
+}
+
+/* One on 127.0.0.1, the other on ::1. */
+static void a_port_of_its_own_hides_a_forward_on_the_same_number(void **state)
+{
+    struct scene s;
+    open_scene(&s, true);
+    struct service web = service_start("127.0.0.1", "");
+    const struct api_port forwarded = {.port = web.port, .address = "::1", .forwarded_by = "anna"};
+    ports_set_forwarded(s.ports, &forwarded, 1);
+    ports_look(s.ports);
+    assert_int_equal(find(&s, web.port).pid, web.pid);
+    assert_null(find_unlisted(&s, web.port));
+    service_stop(&web);
+    ports_look(s.ports);
+    assert_string_equal(find_unlisted(&s, web.port)->forwarded_by, "anna");
     close_scene(&s);
 }
 
@@ -282,6 +336,8 @@ int main(void)
         cmocka_unit_test(a_port_is_probed_once_however_often_it_is_looked_at),
         cmocka_unit_test(without_probes_nothing_is_connected_to),
         cmocka_unit_test(ports_of_apps_and_of_this_process_are_not_listed),
+        cmocka_unit_test(a_port_of_a_forward_is_told_apart_by_the_next_look),
+        cmocka_unit_test(a_port_of_its_own_hides_a_forward_on_the_same_number),
         cmocka_unit_test(a_wildcard_address_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,8 @@ API_TYPE(api_forwards_type, struct api_forwards, "Forwards", forwards_fields);
 static const struct api_field news_fields[] = {
     API_F_LIST(struct api_news, ports, n_ports, "ports", api_port_type, PORTS_MAX, API_OPT,
                .has_offset = offsetof(struct api_news, has_ports)),
+    API_F_LIST(struct api_news, unlisted, n_unlisted, "unlisted", api_port_type, PORTS_MAX, API_OPT,
+               .has_offset = offsetof(struct api_news, has_unlisted)),
     API_F_LIST(struct api_news, health, n_health, "health", api_app_health_type, TEMPLATE_APPS_MAX,
                API_OPT, .has_offset = offsetof(struct api_news, has_health)),
     API_F_OBJECT(struct api_news, forwards, "forwards", api_forwards_type, API_OPT,

@@ -78,7 +78,9 @@ API_MESSAGE(forwards);
 struct api_news {
     struct api_port *ports;
     size_t n_ports;
-    bool has_ports, has_health, has_forwards;
+    struct api_port *unlisted; /* beside `ports`, as in struct api_ports */
+    size_t n_unlisted;
+    bool has_ports, has_unlisted, has_health, has_forwards;
     struct api_app_health *health;
     size_t n_health;
     struct api_forwards forwards;

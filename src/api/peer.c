@@ -47,10 +47,21 @@ static const struct api_field port_fields[] = {
     API_F_TEXT(struct api_port, process, "process", text, API_OPT),
     API_F_NUMBER(struct api_port, pid, "pid", 0, UINT32_MAX, API_NULL),
     API_F_TEXT(struct api_port, speaks, "speaks", port_speaks, API_REQ),
+    API_F_TEXT(struct api_port, forwarded_by, "forwarded_by", user_name, API_ABSENT),
 };
 API_TYPE(api_port_type, struct api_port, "Port", port_fields);
 
 static const struct api_field ports_fields[] = {
     API_F_LIST(struct api_ports, ports, n_ports, "ports", api_port_type, PORTS_MAX, API_REQ),
+    API_F_LIST(struct api_ports, unlisted, n_unlisted, "unlisted", api_port_type, PORTS_MAX,
+               API_OPT),
 };
 API_TYPE(api_ports_type, struct api_ports, "Ports", ports_fields);
+
+const struct api_port *api_port_find(const struct api_port *ports, size_t n, uint16_t port)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ports[i].port == port)
+            return &ports[i];
+    return NULL;
+}

@@ -44,8 +44,11 @@ struct api_port {
     char process[64]; /* empty: not known */
     uint32_t pid;     /* 0: not known */
     enum api_port_speaks speaks;
+    char forwarded_by[NAME_SIZE]; /* whose forward (-R) listens on it; empty: none does */
 };
 API_MESSAGE(port);
+/* The one with this number; NULL: it is not there. */
+const struct api_port *api_port_find(const struct api_port *ports, size_t n, uint16_t port);
 
 /*
  * GET /ssh in a peer session: what an SSH client has to know beforehand.
@@ -62,9 +65,12 @@ API_MESSAGE(ssh_info);
  */
 enum { API_PIN_TEXT_LEN = 43 };
 
-/* GET /ports on the agent's own API. */
+/* GET /ports on the agent's own API. No port is in both lists. */
 struct api_ports {
     struct api_port *ports;
     size_t n_ports;
+    /* Open, but no ports of their own to people: those of apps, and of forwards. */
+    struct api_port *unlisted;
+    size_t n_unlisted;
 };
 API_MESSAGE(ports);

@@ -45,6 +45,7 @@ static const struct api_field shared_port_fields[] = {
     API_F_TEXT(struct api_shared_port, port.process, "process", text, API_OPT),
     API_F_NUMBER(struct api_shared_port, port.pid, "pid", 0, UINT32_MAX, API_NULL),
     API_F_TEXT(struct api_shared_port, port.speaks, "speaks", port_speaks, API_REQ),
+    API_F_TEXT(struct api_shared_port, port.forwarded_by, "forwarded_by", user_name, API_NULL),
     API_F_STRING(struct api_shared_port, url, "url", TEXT_MAX_LEN, API_NULL),
     API_F_OBJECT(struct api_shared_port, share, "share", api_share_type, API_NULL),
 };

@@ -35,7 +35,7 @@ API_MESSAGE(share_put);
 /* A port that is open, is shared, or both. */
 struct api_shared_port {
     struct api_port port;
-    bool listening; /* false: it is only shared, and all of `port` but the number is empty */
+    bool listening; /* nothing does: it is only shared, and all of `port` but the number is empty */
     char *url;      /* NULL: there is none */
     struct api_share share;
 };

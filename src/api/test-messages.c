@@ -53,6 +53,9 @@
     "\"subdomain\":true,\"share\":\"public\",\"order\":-1,\"health\":\"unhealthy\","               \
     "\"own\":" APP_SHARE "}"
 
+#define FORWARDED                                                                                  \
+    "{\"port\":9003,\"address\":\"127.0.0.1\",\"process\":\"\",\"pid\":null,"                      \
+    "\"speaks\":\"unknown\",\"forwarded_by\":\"anna\"}"
 #define FORWARD                                                                                    \
     "{\"id\":" ID1 ",\"user\":\"bob\",\"kind\":\"tcp\",\"direction\":\"remote\","                  \
     "\"listen\":\"127.0.0.1:9003\",\"target\":null,\"origin\":null,\"path\":\"direct\","           \
@@ -118,7 +121,7 @@ static const struct {
     {&api_port_type, "{\"port\":80,\"address\":\"::\",\"process\":\"nginx\",\"pid\":null,"
                      "\"speaks\":\"http\"}"},
     {&api_ports_type, "{\"ports\":[{\"port\":65535,\"address\":\"127.0.0.1\",\"process\":\"\","
-                      "\"pid\":4294967295,\"speaks\":\"other\"}]}"},
+                      "\"pid\":4294967295,\"speaks\":\"other\"}],\"unlisted\":[" FORWARDED "]}"},
     {&api_error_type, "{\"message\":\"No.\",\"fields\":[{\"field\":\"cors\",\"message\":\"b\","
                       "\"line\":12}]}"},
     {&api_template_put_type, "{\"yaml\":\"cors: simple\\n\"}"},
@@ -128,10 +131,12 @@ static const struct {
     {&api_share_put_type, "{\"level\":\"users\",\"protocol\":\"https\",\"users\":[\"bob\"],"
                           "\"expires_in\":7200}"},
     {&api_shared_port_type, "{\"port\":80,\"listening\":true,\"address\":\"::\",\"process\":\"x\","
-                            "\"pid\":7,\"speaks\":\"tls\",\"url\":null,\"share\":null}"},
+                            "\"pid\":7,\"speaks\":\"tls\",\"forwarded_by\":null,\"url\":null,"
+                            "\"share\":null}"},
     {&api_shared_ports_type,
      "{\"ports\":[{\"port\":80,\"listening\":false,\"address\":\"\",\"process\":\"\","
-     "\"pid\":null,\"speaks\":\"unknown\",\"url\":\"https://x/\",\"share\":" SHARE "}],"
+     "\"pid\":null,\"speaks\":\"unknown\",\"forwarded_by\":\"anna\",\"url\":\"https://x/\","
+     "\"share\":" SHARE "}],"
      "\"status\":\"away\",\"last_seen_at\":" TIME "}"},
     {&api_app_type, APP},
     {&api_apps_type, "{\"apps\":[" APP "]}"},
@@ -145,6 +150,7 @@ static const struct {
     {&api_forwards_type, "{\"forwards\":[" FORWARD "],\"more\":true}"},
     {&api_news_type, "{}"},
     {&api_news_type, "{\"ports\":[]}"},
+    {&api_news_type, "{\"ports\":[],\"unlisted\":[" FORWARDED "]}"},
     {&api_news_type, "{\"health\":[{\"slug\":\"lab\",\"health\":\"healthy\"}]}"},
     {&api_news_type, "{\"forwards\":{\"forwards\":[" FORWARD "],\"more\":false}}"},
     {&api_audit_event_type, EVENT},

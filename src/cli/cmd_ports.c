@@ -8,10 +8,21 @@
 #include "cli/text.h"
 #include "cli/watch.h"
 
+/* Which process has it, or whose forward. `buf` holds what is made. */
+static const char *served_by(const struct api_shared_port *p, char *buf, size_t size)
+{
+    if (!p->listening)
+        return "(not listening)";
+    if (!p->port.forwarded_by[0])
+        return p->port.process;
+    snprintf(buf, size, "forwarded by %s (-R)", p->port.forwarded_by);
+    return buf;
+}
+
 static void add_row(struct table *t, const struct api_shared_port *p)
 {
     _cleanup_(buf_deinit) struct buf shared = BUF_INIT(16384);
-    char number[8];
+    char number[8], by[NAME_SIZE + 32];
     snprintf(number, sizeof(number), "%u", p->port.port);
     if (p->share.share.port) {
         share_text_people(&p->share.share, &shared);
@@ -19,8 +30,8 @@ static void add_row(struct table *t, const struct api_shared_port *p)
     }
     const char *speaks =
         p->port.speaks == API_PORT_UNKNOWN ? "" : api_port_speaks_name(p->port.speaks);
-    table_row(t, (const char *const[]){number, p->listening ? p->port.process : "(not listening)",
-                                       speaks, buf_cstr(&shared), p->url});
+    table_row(t, (const char *const[]){number, served_by(p, by, sizeof(by)), speaks,
+                                       buf_cstr(&shared), p->url});
 }
 
 static void print_table(struct cli *cli, const struct api_shared_ports *ports)

@@ -61,7 +61,10 @@ static bool take_line(struct agent_feed *f, struct span line)
         return false;
     if (news.has_ports)
         put(f, WEB_AGENT_PORTS, WEB_TOPIC_PORTS, &api_ports_type,
-            &(struct api_ports){.ports = news.ports, .n_ports = news.n_ports});
+            &(struct api_ports){.ports = news.ports,
+                                .n_ports = news.n_ports,
+                                .unlisted = news.unlisted,
+                                .n_unlisted = news.n_unlisted});
     if (news.has_health)
         put(f, WEB_AGENT_HEALTH, WEB_TOPIC_APPS, &api_news_type,
             &(struct api_news){

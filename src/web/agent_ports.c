@@ -32,14 +32,6 @@ static const struct share *find_share(const struct port_query *q, uint16_t port,
     return NULL;
 }
 
-static bool is_open(const struct port_query *q, uint16_t port)
-{
-    for (size_t i = 0; i < q->open.n_ports; i++)
-        if (q->open.ports[i].port == port)
-            return true;
-    return false;
-}
-
 static void show(struct call *c, const struct api_port *port, bool listening,
                  const struct share *share, struct api_shared_port *ret)
 {
@@ -66,10 +58,14 @@ static void answer(struct call *c, const struct share *shares, size_t n)
         show(c, port, true, find_share(q, port->port, shares, n, now), &msg.ports[msg.n_ports++]);
     }
     for (size_t i = 0; i < n; i++) {
-        struct api_port port = {.port = shares[i].port};
-        const struct share *share = find_share(q, port.port, shares, n, now);
-        if (port.port && share == &shares[i] && !is_open(q, port.port))
-            show(c, &port, false, share, &msg.ports[msg.n_ports++]);
+        const struct api_port none = {.port = shares[i].port}, *served;
+        const struct share *share = find_share(q, none.port, shares, n, now);
+        if (!none.port || share != &shares[i] ||
+            api_port_find(q->open.ports, q->open.n_ports, none.port))
+            continue;
+        /* An app or a forward may be behind it. */
+        served = api_port_find(q->open.unlisted, q->open.n_unlisted, none.port);
+        show(c, served ? served : &none, served, share, &msg.ports[msg.n_ports++]);
     }
     call_answer(c, 200, &api_shared_ports_type, &msg);
     for (size_t i = 0; i < msg.n_ports; i++)

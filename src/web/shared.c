@@ -87,10 +87,8 @@ static void told_read(struct call *c, const struct id *agent_id, struct told *t)
 
 static const struct api_port *find_port(const struct told *t, uint16_t port)
 {
-    for (size_t i = 0; i < t->ports.n_ports; i++)
-        if (t->ports.ports[i].port == port)
-            return &t->ports.ports[i];
-    return NULL;
+    const struct api_port *open = api_port_find(t->ports.ports, t->ports.n_ports, port);
+    return open ? open : api_port_find(t->ports.unlisted, t->ports.n_unlisted, port);
 }
 
 static enum api_health find_health(const struct told *t, const struct app *app)

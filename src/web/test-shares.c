@@ -216,6 +216,31 @@ static void ports_come_with_their_share_and_url(void **state)
     assert_non_null(strstr(s->a.body, "\"port\":8443,\"listening\":true"));
 }
 
+static void a_shared_port_is_open_when_an_app_or_a_forward_is_behind_it(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+
+    make_people(s, &p);
+    s->ports_json =
+        "{\"ports\":[],\"unlisted\":[{\"port\":9003,\"address\":\"127.0.0.1\",\"speaks\":"
+        "\"unknown\","
+        "\"forwarded_by\":\"eve\"},{\"port\":8888,\"address\":\"::\",\"process\":\"jupyter\","
+        "\"speaks\":\"unknown\"},{\"port\":9004,\"address\":\"::1\",\"speaks\":\"unknown\","
+        "\"forwarded_by\":\"bob\"}]}";
+    assert_int_equal(ask(s, "GET", PORTS, p.bob, NULL), 200);
+    assert_int_equal(got_len(s, "ports"), 0);
+    assert_int_equal(ask(s, "PUT", SHARES "/9003", p.bob, "{\"level\":\"authenticated\"}"), 200);
+    assert_int_equal(ask(s, "PUT", SHARES "/8888", p.bob, "{\"level\":\"authenticated\"}"), 200);
+    assert_int_equal(ask(s, "GET", PORTS, p.bob, NULL), 200);
+    assert_int_equal(got_len(s, "ports"), 2);
+    assert_non_null(strstr(s->a.body, "\"port\":9003,\"listening\":true"));
+    assert_non_null(strstr(s->a.body, "\"forwarded_by\":\"eve\""));
+    assert_non_null(strstr(s->a.body, "\"port\":8888,\"listening\":true"));
+    assert_non_null(strstr(s->a.body, "\"process\":\"jupyter\""));
+    assert_null(strstr(s->a.body, "9004"));
+}
+
 #define APPS "/api/v1/workspaces/bob/dev/apps"
 
 static void put_apps(struct scene *s, const struct people *p, const char *max, const char *of_lab)
@@ -347,6 +372,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_workspace_has_so_many_shares_and_no_more, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(ports_come_with_their_share_and_url, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_shared_port_is_open_when_an_app_or_a_forward_is_behind_it,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_app_is_shared_over_the_template, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_share_of_an_app_that_is_gone_is_listed_as_such, set_up,
                                         tear_down),

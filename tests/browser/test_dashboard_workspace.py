@@ -114,6 +114,18 @@ def test_what_is_shared_is_shown_to_a_second_browser_within_a_second(place, boar
     first.wait(row(port) + " >> text=Everyone who can log in")
 
 
+def test_a_shared_port_is_served_as_long_as_a_forward_is_behind_it(place, board, supervisor):
+    port = net.free_port()
+    place.owner.run("share", place.name, port, "--level", "authenticated")
+    here = board(place.owner).log_in(path_of(place))
+    here.wait(row(port) + " >> text=nothing listens")
+    mine = adit.Cli(supervisor, place.owner.home, place.owner.name)
+    forward = mine.forward(place.name, "-R", f"{port}:127.0.0.1:9")
+    here.wait(row(port) + f" >> text=forwarded by {place.owner.name} (-R)")
+    forward.stop()
+    here.wait(row(port) + " >> text=nothing listens")
+
+
 def test_people_are_named_and_unknown_ones_refused(deployment, place, board, tcp_server):
     port = tcp_server().port
     guest = deployment.user()

@@ -8,6 +8,7 @@ import pytest
 
 from harness import adit, apps, net
 from harness.events import Events, port_in
+from harness.ssh_forward import SshForwards
 from harness.wait import SCALE, until
 
 SERVICE = """
@@ -141,6 +142,70 @@ def test_listeners_of_people_are_not_ports_of_the_workspace(site, events, superv
     listed = site.admin.run("ports", "dev", "--output", "json").json()
     assert port not in [each["port"] for each in listed]
     forward.stop()
+
+
+def start_forward(site, supervisor, way):
+    """A forward (-R) of the administrator's, by `way`; returns it with its port."""
+    mine = adit.Cli(supervisor, site.admin.home, "admin")
+    if way == "port-forward":
+        forward = mine.forward("dev", "-R", "0:127.0.0.1:9")
+        return forward.process, forward.ports[0]
+    port = net.free_port()
+    return SshForwards(site.ws, supervisor).forward("-R", f"{port}:127.0.0.1:9"), port
+
+
+@pytest.mark.parametrize("way", ["port-forward", "ssh"])
+def test_a_shared_port_of_a_forward_is_open_as_long_as_the_forward_is(way, site, events,
+                                                                      supervisor):
+    forward, port = start_forward(site, supervisor, way)
+    assert not port_in(events.latest("ports"), port)
+    site.admin.run("share", "dev", port, "--level", "authenticated")
+
+    def told(data):
+        return (port_in(data, port) or {}).get("forwarded_by") == "admin"
+    events.wait("ports", told)
+    listed = site.admin.run("ports", "dev", "--output", "json").json()
+    shown = next(each for each in listed if each["port"] == port)
+    assert shown["listening"] and shown["forwarded_by"] == "admin"
+    line = next(each for each in site.admin.run("ports", "dev").out.splitlines()
+                if each.startswith(f"{port} "))
+    assert "forwarded by admin (-R)" in line
+    forward.stop()
+    since = time.monotonic()
+    gone = events.wait("ports", lambda data: not (port_in(data, port) or {}).get("listening"))
+    assert gone.at - since < 2 * SCALE
+    assert port_in(gone.data, port)["forwarded_by"] is None
+    site.admin.run("unshare", "dev", port)
+    events.wait("ports", lambda data: not port_in(data, port))
+
+
+def test_a_shared_port_is_open_again_within_two_seconds_of_its_forward(site, events, supervisor):
+    port = net.free_port()
+    site.admin.run("share", "dev", port, "--level", "authenticated")
+    events.wait("ports", lambda data: port_in(data, port))
+    assert not port_in(events.latest("ports"), port)["listening"]
+    mine = adit.Cli(supervisor, site.admin.home, "admin")
+    forward = mine.forward("dev", "-R", f"{port}:127.0.0.1:9")
+    since = time.monotonic()
+    told = events.wait("ports", lambda data: port_in(data, port)["listening"])
+    assert told.at - since < 2 * SCALE
+    forward.stop()
+    site.admin.run("unshare", "dev", port)
+
+
+def test_a_shared_port_of_an_app_is_open(make_deployment, service):
+    made = make_deployment()
+    web = service("http")
+    made.admin.run("templates", "push", "with-app", "-",
+                   stdin=f"apps:\n  - slug: lab\n    url: http://localhost:{web.port}\n")
+    ws = made.workspace(template="with-app")
+    made.admin.run("share", ws.name, web.port, "--level", "owner")
+
+    def shown():
+        listed = made.admin.run("ports", ws.name, "--output", "json").json()
+        return next(each for each in listed if each["port"] == web.port)
+    until(lambda: shown()["pid"] == web.process.pid, "the app's process")
+    assert shown()["listening"] and shown()["forwarded_by"] is None
 
 
 def test_ports_of_apps_are_listed_as_apps(make_deployment, service):

@@ -32,7 +32,7 @@ export function Commands({ place, ports, policy, template }: {
     const session = useSession();
     const ref = workspaceRef(session, place.owner, place.workspace,
         place.agent === "main" ? "" : place.agent);
-    const open = ports?.ports?.filter(({ listening }) => listening) ?? [];
+    const open = ports?.ports?.filter((row) => row.listening && !row.forwarded_by) ?? [];
     const port = (open.find(({ share }) => share) ?? open.find(({ process }) => process) ??
         open[0])?.port ?? 8080;
     return (

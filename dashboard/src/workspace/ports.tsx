@@ -22,7 +22,7 @@ export function mergePorts(ports: Ports | undefined, shares: Shares | undefined,
     if (shares) {
         for (const [number, row] of rows) {
             row.share = shares.shares.find(({ port }) => port === number) ?? null;
-            if (!row.listening && !row.share)
+            if (!row.share && (!row.listening || row.forwarded_by))
                 rows.delete(number);
         }
         for (const share of shares.shares)
@@ -134,6 +134,13 @@ function whereText(address: string | undefined): string {
     return /^(0\.0\.0\.0|\[?::\]?)$/.test(address) ? "on all addresses" : `on ${address}`;
 }
 
+// What is behind the port: a program of the workspace, or somebody's forward out of it.
+function servedBy({ listening, forwarded_by, process }: Row): string {
+    if (!listening)
+        return "nothing listens";
+    return forwarded_by ? `forwarded by ${forwarded_by} (-R)` : process || "unknown program";
+}
+
 function PortRow(props: PortRowProps) {
     const { row, place, shares, template } = props;
     const session = useSession();
@@ -148,7 +155,7 @@ function PortRow(props: PortRowProps) {
             <div class="port-number mono">{row.port}</div>
             <div class="port-what">
                 <span class="port-process">
-                    {row.listening ? row.process || "unknown program" : "nothing listens"}
+                    {servedBy(row)}
                 </span>
                 {row.pid ? <span class="quiet nowrap">pid {row.pid}</span> : null}
                 {SPEAKS[row.speaks] && <Badge>{SPEAKS[row.speaks]}</Badge>}
@@ -190,7 +197,7 @@ function useAnnouncedPorts(rows: Row[], ready: boolean) {
         const now = new Set(open.map(({ port }) => port));
         const said = before.current ? [
             ...open.filter(({ port }) => !before.current!.has(port))
-                .map(({ port, process }) => `Port ${port} has opened${process && `: ${process}`}`),
+                .map((row) => `Port ${row.port} has opened: ${servedBy(row)}`),
             ...[...before.current].filter((port) => !now.has(port))
                 .map((port) => `Port ${port} has closed`),
         ] : [];
