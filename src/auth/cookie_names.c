@@ -17,10 +17,10 @@ void cookie_names_init(struct cookie_names *names, const struct app_pattern *pat
     snprintf(host, sizeof(host), "*%s.%s", pattern->suffix, pattern->domain);
     SHA256((const unsigned char *)host, strlen(host), hash);
     hex_encode(hash, HASH_LEN, text);
-    snprintf(names->app_session, sizeof(names->app_session), "adit_app_session_%s", text);
+    snprintf(names->app_session, sizeof(names->app_session), COOKIE_APP_SESSION "%s", text);
     names->all[0] = COOKIE_SESSION;
     names->all[1] = COOKIE_SESSION_SECURE;
     names->all[2] = COOKIE_TICKET;
-    names->all[3] = names->app_session;
+    names->all[3] = COOKIE_APP_SESSION "*";
     names->n_all = 4;
 }

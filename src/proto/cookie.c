@@ -34,14 +34,23 @@ bool cookie_get(struct span header, const char *name, struct span *ret_value)
     return false;
 }
 
+bool cookie_name_is_one_of(struct span name, const char *const *names, size_t n_names)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        struct span one = span_of(names[i]);
+        bool prefix = span_ends(one, "*");
+        if (span_ieq(prefix ? span_sub(name, 0, one.len - 1) : name,
+                     span_sub(one, 0, one.len - prefix)))
+            return true;
+    }
+    return false;
+}
+
 static bool is_named(struct span piece, const char *const *names, size_t n_names)
 {
     ptrdiff_t eq = span_find(piece, '=');
     struct span name = span_trim(eq < 0 ? piece : span_sub(piece, 0, (size_t)eq));
-    for (size_t i = 0; i < n_names; i++)
-        if (span_is(name, names[i]))
-            return true;
-    return false;
+    return cookie_name_is_one_of(name, names, n_names);
 }
 
 int cookie_remove(struct span header, const char *const *names, size_t n_names, struct buf *dst)

@@ -15,9 +15,11 @@ bool cookie_next(struct span *rest, struct span *ret_name, struct span *ret_valu
 /* The first cookie of that name. Names are compared by bytes. */
 bool cookie_get(struct span header, const char *name, struct span *ret_value);
 
+/* Whether `name` is one of `names`, case ignored. Of `names` one that ends in `*` is a prefix. */
+bool cookie_name_is_one_of(struct span name, const char *const *names, size_t n_names);
 /*
- * Appends the field's value without the named cookies; the others stay byte for byte. Nothing is
- * appended when none is left. 0 or -ENOBUFS.
+ * Appends the field's value without the named cookies (cookie_name_is_one_of); the others stay byte
+ * for byte. Nothing is appended when none is left. 0 or -ENOBUFS.
  */
 int cookie_remove(struct span header, const char *const *names, size_t n_names, struct buf *dst);
 

@@ -9,9 +9,22 @@
 #include "proto/cookie.h"
 #include "proto/header_rule.h"
 
-enum { COOKIE_MAX_LEN = 32 << 10 };
+enum { COOKIE_MAX_LEN = 32 << 10, OUR_NAME_MAX_LEN = 32 };
 
-/* Built anew below, or for us alone. */
+/*
+ * CGI and what came after it (WSGI, Rack, PHP) write X-Adit-User and X_Adit_User as one and the
+ * same variable: so `_` counts as `-`. No name of the tables below is as long as OUR_NAME_MAX_LEN.
+ */
+static struct span as_apps_read_it(struct span name, char room[static OUR_NAME_MAX_LEN])
+{
+    if (name.len > OUR_NAME_MAX_LEN || span_find(name, '_') < 0)
+        return name;
+    for (size_t i = 0; i < name.len; i++)
+        room[i] = name.p[i] == '_' ? '-' : name.p[i];
+    return span_from(room, name.len);
+}
+
+/* Built anew below, or for us alone; `Proxy` is a CGI program's own proxy (CVE-2016-5385). */
 static bool is_replaced(struct span name)
 {
     return span_iis(name, "content-length") || span_iis(name, "cookie") ||
@@ -19,7 +32,22 @@ static bool is_replaced(struct span name)
            span_iis(name, "x-forwarded-proto") || span_iis(name, "x-forwarded-host") ||
            span_iis(name, "x-real-ip") || span_iis(name, "x-adit-user") ||
            span_iis(name, "x-adit-email") || span_iis(name, "http2-settings") ||
-           span_iis(name, "adit-session-token");
+           span_iis(name, "adit-session-token") || span_iis(name, "proxy");
+}
+
+/* Any other X-Forwarded-...: of a proxy in front of us, if there is one. */
+static bool is_forwarding(struct span name)
+{
+    static const char prefix[] = "x-forwarded-";
+    return span_iis(span_sub(name, 0, sizeof(prefix) - 1), prefix);
+}
+
+static bool is_not_for_apps(struct span name, bool trusted)
+{
+    char room[OUR_NAME_MAX_LEN];
+    struct span plain = as_apps_read_it(name, room);
+    return is_replaced(plain) || (!trusted && is_forwarding(plain)) ||
+           (plain.p != name.p && header_is_hop_by_hop(plain));
 }
 
 /* Whether Connection names it (RFC 9110 section 7.6.1). */
@@ -112,8 +140,8 @@ int rewrite_request(const struct headers *from, const struct rewrite_client *cli
     int r = 0;
     for (size_t i = 0; i < from->len && r == 0; i++) {
         const struct header *field = &from->list[i];
-        if (span_iis(field->name, "Trailer") ||
-            (!is_of_connection(from, lists, field) && !is_replaced(field->name)))
+        if (span_iis(field->name, "Trailer") || (!is_of_connection(from, lists, field) &&
+                                                 !is_not_for_apps(field->name, client->trusted)))
             r = headers_add_borrowed(to, field->name, field->value);
     }
     if (r == 0)
@@ -123,6 +151,17 @@ int rewrite_request(const struct headers *from, const struct rewrite_client *cli
     if (r == 0)
         r = add_identity(client, to);
     return r == 0 ? add_connection(from, client, to) : r;
+}
+
+int rewrite_trailers(const struct headers *from, struct headers *to)
+{
+    int r = 0;
+    for (size_t i = 0; i < from->len && r == 0; i++) {
+        const struct header *field = &from->list[i];
+        if (!header_is_hop_by_hop(field->name) && !is_not_for_apps(field->name, false))
+            r = headers_add_borrowed(to, field->name, field->value);
+    }
+    return r;
 }
 
 /*
@@ -137,13 +176,39 @@ bool rewrite_sets_ours(struct span set_cookie, const struct cookie_names *ours)
         pair = span_sub(pair, 1, pair.len);
     ptrdiff_t eq = span_find(pair, '=');
     struct span name = span_trim(span_sub(pair, 0, eq < 0 ? pair.len : (size_t)eq));
-    for (size_t i = 0; i < ours->n_all; i++)
-        if (span_iis(name, ours->all[i]))
+    return cookie_name_is_one_of(name, ours->all, ours->n_all);
+}
+
+/* A browser clears cookies of the whole site, those of its neighbours and ours included. */
+static bool clears_cookies(struct span list)
+{
+    struct span element;
+    while (header_list_next(&list, &element))
+        if (span_is(element, "\"cookies\"") || span_is(element, "\"*\""))
             return true;
     return false;
 }
 
-int rewrite_response(const struct headers *from, bool upgrade, const struct cookie_names *ours,
+/* What reaches beyond the app: the site, the way to us, files of a proxy in front of us. */
+static bool reaches_further(const struct header *field)
+{
+    struct span name = field->name;
+    return span_iis(name, "alt-svc") || span_iis(name, "x-accel-redirect") ||
+           span_iis(name, "x-sendfile") || span_iis(name, "x-lighttpd-send-file") ||
+           span_iis(name, "x-reproxy-url") ||
+           (span_iis(name, "clear-site-data") && clears_cookies(field->value));
+}
+
+/* What browsers keep for a whole origin. */
+static bool is_of_origin(struct span name)
+{
+    return span_iis(name, "service-worker-allowed") || span_iis(name, "clear-site-data") ||
+           span_iis(name, "strict-transport-security") || span_iis(name, "nel") ||
+           span_iis(name, "report-to") || span_iis(name, "public-key-pins") ||
+           span_iis(name, "public-key-pins-report-only");
+}
+
+int rewrite_response(const struct headers *from, const struct rewrite_answer *answer,
                      struct headers *to)
 {
     bool lists = headers_has(from, "Connection");
@@ -151,15 +216,16 @@ int rewrite_response(const struct headers *from, bool upgrade, const struct cook
     for (size_t i = 0; i < from->len && r == 0; i++) {
         const struct header *field = &from->list[i];
         bool keep = span_iis(field->name, "Trailer") ||
-                    (upgrade && span_iis(field->name, "Upgrade")) ||
+                    (answer->upgrade && span_iis(field->name, "Upgrade")) ||
                     !is_of_connection(from, lists, field);
-        if (span_iis(field->name, "Content-Length") ||
-            (span_iis(field->name, "Set-Cookie") && rewrite_sets_ours(field->value, ours)))
+        if (span_iis(field->name, "Content-Length") || reaches_further(field) ||
+            (answer->by_path && is_of_origin(field->name)) ||
+            (span_iis(field->name, "Set-Cookie") && rewrite_sets_ours(field->value, answer->ours)))
             keep = false;
         if (keep)
             r = headers_add_span(to, field->name, field->value);
     }
-    return r == 0 && upgrade ? headers_add(to, "Connection", "Upgrade") : r;
+    return r == 0 && answer->upgrade ? headers_add(to, "Connection", "Upgrade") : r;
 }
 
 bool rewrite_may_upgrade(const struct headers *request)

@@ -21,15 +21,26 @@ struct rewrite_client {
 
 /*
  * Fills `to` with what the app gets. Left out: what concerns this connection only, what speaks of
- * framing, our cookies and credentials, and forwarding fields, which are built anew. 0 or -ENOBUFS.
+ * framing, our cookies and credentials, and forwarding fields, which are built anew; each also with
+ * `_` in the place of `-`, since many apps see no difference. 0 or -ENOBUFS.
  */
 int rewrite_request(const struct headers *from, const struct rewrite_client *client,
                     const struct cookie_names *ours, struct headers *to);
+/* The same for a request's trailers, which some apps mix with its fields. No cookies are left. */
+int rewrite_trailers(const struct headers *from, struct headers *to);
+
+struct rewrite_answer {
+    bool upgrade; /* of a 101 */
+    bool by_path; /* of an app that shares its origin with the dashboard */
+    const struct cookie_names *ours;
+};
+
 /*
  * Fills `to` with what the person gets of an answer's head (or trailers): without what concerns
- * the app's connection, and without cookies under our names. `upgrade`: of a 101. 0 or -ENOBUFS.
+ * the app's connection, without cookies under our names, without what a browser would take to be
+ * about more than this app, or a proxy in front of us for an order. 0 or -ENOBUFS.
  */
-int rewrite_response(const struct headers *from, bool upgrade, const struct cookie_names *ours,
+int rewrite_response(const struct headers *from, const struct rewrite_answer *answer,
                      struct headers *to);
 
 /* Whether a request asks to become something that may be passed on: any but HTTP/2 in the clear. */

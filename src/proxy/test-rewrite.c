@@ -92,6 +92,13 @@ static void requests_lose_what_is_not_the_apps(void **state)
         {"Cookie: adit_ticket=x\nCookie: c=3; adit_ticket=y\n", "Cookie: c=3\n" FORWARDED},
         {"Upgrade: websocket\nConnection: Upgrade\n", FORWARDED},
         {"Expect: 100-continue\n", "Expect: 100-continue\n" FORWARDED},
+        /* CGI and its heirs write both as HTTP_X_ADIT_USER. */
+        {"X_Adit_User: root\nx-adit_email: a@b.c\nX_Forwarded_For: 1.2.3.4\nX_Real_IP: 1.2.3.4\n"
+         "Transfer_Encoding: chunked\nContent_Length: 5\nadit_session_token: x\n",
+         FORWARDED},
+        {"X_Own: 1\n", "X_Own: 1\n" FORWARDED},
+        {"X-Forwarded-Prefix: /evil\nX-Forwarded-Port: 1\nX-Forwarded_Ssl: on\n", FORWARDED},
+        {"Proxy: http://evil.test\n", FORWARDED},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct scene s;
@@ -101,6 +108,16 @@ static void requests_lose_what_is_not_the_apps(void **state)
             fail_msg("case %zu:\n%s", i, text_of(&s));
         scene_deinit(&s);
     }
+}
+
+static void trailers_cannot_say_what_fields_cannot(void **state)
+{
+    struct scene s;
+    scene_init(&s, "X-Sum: 42\nX-Adit-User: root\nX_Adit_Email: a@b.c\nCookie: a=1\n"
+                   "X-Forwarded-For: 1.2.3.4\nTE: trailers\nAdit-Session-Token: x\n");
+    assert_int_equal(rewrite_trailers(&s.from, &s.to), 0);
+    assert_string_equal(text_of(&s), "X-Sum: 42\n");
+    scene_deinit(&s);
 }
 
 static void the_session_cookie_of_apps_is_ours_too(void **state)
@@ -115,16 +132,29 @@ static void the_session_cookie_of_apps_is_ours_too(void **state)
     scene_deinit(&s);
 }
 
+/* One below whose domain ours is: browsers send its cookie here as well. */
+static void the_session_cookie_of_another_deployment_is_not_the_apps(void **state)
+{
+    struct scene s;
+    scene_init(&s, "Cookie: adit_app_session_0123456789abcdef=x; a=1\n");
+    assert_int_equal(rewrite_request(&s.from, &s.client, &s.ours, &s.to), 0);
+    assert_string_equal(text_of(&s), "Cookie: a=1\n" FORWARDED);
+    assert_true(rewrite_sets_ours(SPAN("adit_app_session_0123456789abcdef=x; Domain=example.com"),
+                                  &s.ours));
+    scene_deinit(&s);
+}
+
 static void a_trusted_proxy_is_believed(void **state)
 {
     struct scene s;
     scene_init(&s, "X-Forwarded-For: 9.9.9.9, 198.51.100.1\nX-Forwarded-Proto: https\n"
-                   "X-Forwarded-Host: front.example.com\n");
+                   "X-Forwarded-Host: front.example.com\nX-Forwarded-Prefix: /a\n");
     s.client.ip = "198.51.100.1";
     s.client.peer = "10.0.0.1";
     s.client.trusted = true;
     assert_int_equal(rewrite_request(&s.from, &s.client, &s.ours, &s.to), 0);
-    assert_string_equal(text_of(&s), "X-Forwarded-For: 198.51.100.1, 10.0.0.1\n"
+    assert_string_equal(text_of(&s), "X-Forwarded-Prefix: /a\n"
+                                     "X-Forwarded-For: 198.51.100.1, 10.0.0.1\n"
                                      "X-Forwarded-Proto: https\n"
                                      "X-Forwarded-Host: front.example.com\n");
     scene_deinit(&s);
@@ -192,7 +222,8 @@ static void answers_lose_what_is_not_the_persons(void **state)
     scene_init(&s, "Content-Type: a/b\nSet-Cookie: a=1\nSet-Cookie: adit_ticket=x\n"
                    "Connection: close, X-Hop\nX-Hop: 1\nTransfer-Encoding: chunked\n"
                    "Content-Length: 7\nTrailer: X-Sum\nUpgrade: h2c\nKeep-Alive: 1\n");
-    assert_int_equal(rewrite_response(&s.from, false, &s.ours, &s.to), 0);
+    assert_int_equal(rewrite_response(&s.from, &(struct rewrite_answer){.ours = &s.ours}, &s.to),
+                     0);
     assert_string_equal(text_of(&s), "Content-Type: a/b\nSet-Cookie: a=1\nTrailer: X-Sum\n");
     scene_deinit(&s);
 }
@@ -201,10 +232,43 @@ static void a_101_keeps_its_upgrade(void **state)
 {
     struct scene s;
     scene_init(&s, "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Accept: x\n");
-    assert_int_equal(rewrite_response(&s.from, true, &s.ours, &s.to), 0);
+    assert_int_equal(rewrite_response(&s.from,
+                                      &(struct rewrite_answer){.upgrade = true, .ours = &s.ours},
+                                      &s.to),
+                     0);
     assert_string_equal(text_of(&s),
                         "Upgrade: websocket\nSec-WebSocket-Accept: x\nConnection: Upgrade\n");
     scene_deinit(&s);
+}
+
+static void answers_speak_for_their_own_app_only(void **state)
+{
+    static const struct {
+        const char *in, *of_host, *of_path;
+    } cases[] = {
+        {"Clear-Site-Data: \"cookies\"\n", "", ""},
+        {"Clear-Site-Data: \"cache\", \"*\"\n", "", ""},
+        {"clear-site-data: \"cache\", \"storage\"\n", "clear-site-data: \"cache\", \"storage\"\n",
+         ""},
+        {"Alt-Svc: h3=\":9\"\nX-Accel-Redirect: /internal\nX-Sendfile: /etc/passwd\n"
+         "X-Reproxy-URL: http://[::1]/\nX-LIGHTTPD-send-file: /x\n",
+         "", ""},
+        {"X-Accel-Buffering: no\n", "X-Accel-Buffering: no\n", "X-Accel-Buffering: no\n"},
+        {"Service-Worker-Allowed: /\n", "Service-Worker-Allowed: /\n", ""},
+        {"Strict-Transport-Security: max-age=9\n", "Strict-Transport-Security: max-age=9\n", ""},
+        {"NEL: {}\nReport-To: {}\nPublic-Key-Pins: x\nPublic-Key-Pins-Report-Only: x\n",
+         "NEL: {}\nReport-To: {}\nPublic-Key-Pins: x\nPublic-Key-Pins-Report-Only: x\n", ""},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        struct scene s;
+        struct rewrite_answer answer = {.by_path = i % 2, .ours = &s.ours};
+        const char *out = i % 2 ? cases[i / 2].of_path : cases[i / 2].of_host;
+        scene_init(&s, cases[i / 2].in);
+        assert_int_equal(rewrite_response(&s.from, &answer, &s.to), 0);
+        if (strcmp(text_of(&s), out) != 0)
+            fail_msg("case %zu:\n%s", i, text_of(&s));
+        scene_deinit(&s);
+    }
 }
 
 /* ---- CORS ---- */
@@ -352,7 +416,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_lose_what_is_not_the_apps),
+        cmocka_unit_test(trailers_cannot_say_what_fields_cannot),
         cmocka_unit_test(the_session_cookie_of_apps_is_ours_too),
+        cmocka_unit_test(the_session_cookie_of_another_deployment_is_not_the_apps),
+        cmocka_unit_test(answers_speak_for_their_own_app_only),
         cmocka_unit_test(a_trusted_proxy_is_believed),
         cmocka_unit_test(identity_and_upgrades_are_added),
         cmocka_unit_test(http2_in_the_clear_is_not_passed_on),

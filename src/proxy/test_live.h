@@ -30,6 +30,7 @@ static inline void echo_body(struct exchange *x, int result, struct span body, v
     assert_int_equal(result, 0);
     headers_init(&trailers, &x->arena, 0, 0);
     headers_add(&trailers, "X-Sum", "42");
+    headers_add_all(&trailers, exchange_trailers(x)); /* those that the app got */
     exchange_start(x, 200, BODY_UNKNOWN);
     exchange_send_bytes(x, body.p, body.len);
     exchange_end(x, &trailers);
@@ -48,6 +49,7 @@ static inline void app_request(struct exchange *x, void *ud)
     }
     headers_add(&x->response, "Set-Cookie", "adit_ticket=evil");
     headers_add(&x->response, "Access-Control-Allow-Origin", "*");
+    headers_add(&x->response, "Service-Worker-Allowed", "/");
     if (span_is(x->method, "POST")) {
         exchange_read_all(x, 1 << 20, echo_body, s);
         return;

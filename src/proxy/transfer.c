@@ -94,6 +94,11 @@ static void want(struct app_request *q)
 
 /* ---- the answer ---- */
 
+static struct rewrite_answer rewrite_of(const struct app_request *q)
+{
+    return (struct rewrite_answer){.by_path = q->addr.by_path, .ours = &q->proxy->cookies};
+}
+
 static void finish(struct app_request *q)
 {
     const struct headers *from = client_call_trailers(q->call);
@@ -101,7 +106,8 @@ static void finish(struct app_request *q)
     struct exchange *x = q->x;
     exchange_set_callbacks(x, NULL, NULL, NULL);
     headers_init(&trailers, &x->arena, TRAILERS_MAX, 0);
-    if (from->len > 0 && rewrite_response(from, false, &q->proxy->cookies, &trailers) < 0)
+    const struct rewrite_answer how = rewrite_of(q);
+    if (from->len > 0 && rewrite_response(from, &how, &trailers) < 0)
         trailers.len = 0;
     exchange_end(x, trailers.len > 0 ? &trailers : NULL);
     q->call = client_call_free(q->call);
@@ -144,7 +150,8 @@ static void start_answer(struct app_request *q)
     const struct client_response *answer = client_call_response(q->call);
     struct exchange *x = q->x;
     bool no_body = span_is(x->method, "HEAD") || answer->status == 304;
-    if (rewrite_response(&answer->headers, false, &q->proxy->cookies, &x->response) < 0) {
+    const struct rewrite_answer how = rewrite_of(q);
+    if (rewrite_response(&answer->headers, &how, &x->response) < 0) {
         x->response.len = 0;
         x->response.bytes = 0;
         transfer_let_go(q);
@@ -199,6 +206,7 @@ static void on_interim(struct client_call *call, unsigned status, const struct h
                        void *ud)
 {
     struct app_request *q = ud;
+    const struct rewrite_answer how = rewrite_of(q);
     struct headers kept;
     struct arena arena;
     if (status == 100) {
@@ -211,7 +219,7 @@ static void on_interim(struct client_call *call, unsigned status, const struct h
     }
     arena_init(&arena, EXCHANGE_ARENA_MAX);
     headers_init(&kept, &arena, 0, 0);
-    if (rewrite_response(fields, false, &q->proxy->cookies, &kept) == 0)
+    if (rewrite_response(fields, &how, &kept) == 0)
         exchange_inform(q->x, status, &kept);
     arena_deinit(&arena);
 }
@@ -235,6 +243,17 @@ static void bad_body(struct app_request *q, int result)
         end_with(q, &page);
 }
 
+static void end_body(struct app_request *q)
+{
+    const struct headers *from = exchange_trailers(q->x);
+    struct headers trailers;
+    headers_init(&trailers, &q->x->arena, TRAILERS_MAX, 0);
+    if (from->len > 0 && rewrite_trailers(from, &trailers) < 0)
+        trailers.len = 0;
+    client_call_end(q->call, trailers.len > 0 ? &trailers : NULL);
+    q->body_done = true;
+}
+
 static void move_body(struct app_request *q)
 {
     for (unsigned i = 0; i < TURN_PIECES; i++) {
@@ -248,9 +267,7 @@ static void move_body(struct app_request *q)
             return;
         }
         if (n == 0) {
-            const struct headers *trailers = exchange_trailers(q->x);
-            client_call_end(q->call, trailers->len > 0 ? trailers : NULL);
-            q->body_done = true;
+            end_body(q);
             break;
         }
         sent = client_call_send_bytes(q->call, data, (size_t)n);

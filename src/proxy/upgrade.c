@@ -47,7 +47,9 @@ void upgrade_start(struct app_request *q)
 {
     struct exchange *x = q->x;
     const struct client_response *answer = client_call_response(q->call);
-    int r = rewrite_response(&answer->headers, true, &q->proxy->cookies, &x->response);
+    const struct rewrite_answer how = {
+        .upgrade = true, .by_path = q->addr.by_path, .ours = &q->proxy->cookies};
+    int r = rewrite_response(&answer->headers, &how, &x->response);
     request_add_fields(q);
     q->upgraded = client_call_upgrade(q->call);
     q->call = client_call_free(q->call);
