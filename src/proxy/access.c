@@ -89,16 +89,59 @@ static void go_on(struct app_request *q)
 
 /* ---- the origin ---- */
 
-/* `from_app`: the page that asks is one of our apps. */
-static void origin_known(struct app_request *q, bool from_app, bool allowed)
+/* Whose page asks. */
+enum asker {
+    ASKER_SAME,     /* the app itself */
+    ASKER_OWN_APP,  /* another app of the same owner */
+    ASKER_APP,      /* an app of somebody else */
+    ASKER_SITE,     /* none of ours */
+    ASKER_HIDDEN,   /* the browser does not say: "null" */
+    ASKER_NO_PAGE,  /* a browser's extension, a program */
+    ASKER_PATH_APP, /* the app itself, or another one, or the dashboard: one origin for all */
+};
+
+static bool only_reads(const struct app_request *q)
 {
-    q->origin_allowed = allowed;
+    return !q->upgrade && (span_is(q->x->method, "GET") || span_is(q->x->method, "HEAD") ||
+                           span_is(q->x->method, "OPTIONS"));
+}
+
+/* Browsers do not send it for a page; another site's script would have to ask for that first. */
+static bool shows_token(const struct app_request *q)
+{
+    return headers_has(&q->x->headers, "Adit-Session-Token");
+}
+
+/*
+ * Apps are neighbours on one site, so that SameSite keeps nobody's cookies from requests that a
+ * page of another owner's app makes. CORS hides the answers from it, which is too late for what
+ * changes something, and says nothing of WebSockets. Those are refused to pages of other sites
+ * too; forms of these are let through, because log-ins (SAML, OpenID Connect) come back by them.
+ */
+static bool may_ask(const struct app_request *q, enum asker asker)
+{
+    struct span site = headers_get(&q->x->headers, "Sec-Fetch-Site");
+    switch (asker) {
+    case ASKER_APP:
+        return only_reads(q);
+    case ASKER_SITE:
+        return !q->upgrade || shows_token(q);
+    case ASKER_HIDDEN:
+        return only_reads(q) || shows_token(q) || !site.p || span_is(site, "same-origin") ||
+               span_is(site, "none");
+    default:
+        return true;
+    }
+}
+
+static void origin_known(struct app_request *q, enum asker asker)
+{
+    q->origin_allowed = asker == ASKER_SAME || asker == ASKER_OWN_APP;
     if (q->preflight) {
-        cors_answer_preflight(&q->cors, allowed, &q->x->response);
+        cors_answer_preflight(&q->cors, q->origin_allowed, &q->x->response);
         exchange_respond(q->x, 204, NULL, 0);
         request_free(q);
-    } else if (q->upgrade && from_app && !allowed && !q->ticket.everyone) {
-        /* CORS says nothing of WebSockets, and browsers send them with cookies. */
+    } else if (!q->ticket.everyone && !may_ask(q, asker)) {
         request_page(q, &page_foreign_origin);
     } else {
         go_on(q);
@@ -111,7 +154,23 @@ static void on_origin_owner(void *ud, int r, const struct owner *owner)
     if (r < 0)
         request_store_failed(q, r);
     else
-        origin_known(q, true, r == STORE_OK && id_equal(&owner->user_id, &q->ticket.owner_id));
+        origin_known(q, r == STORE_OK && id_equal(&owner->user_id, &q->ticket.owner_id)
+                            ? ASKER_OWN_APP
+                            : ASKER_APP);
+}
+
+/* Of an origin that is no app's host. */
+static enum asker asker_elsewhere(const struct app_request *q)
+{
+    struct url url;
+    if (span_is(q->cors.origin, "null"))
+        return ASKER_HIDDEN;
+    if (url_parse(q->cors.origin, &url, NULL) < 0)
+        return ASKER_NO_PAGE;
+    bool web = url.scheme == URL_HTTP || url.scheme == URL_HTTPS;
+    bool same = q->addr.by_path && str_eq(url.host, q->addr.site);
+    url_deinit(&url);
+    return same ? ASKER_PATH_APP : web ? ASKER_SITE : ASKER_NO_PAGE;
 }
 
 static void ask_origin(struct app_request *q)
@@ -120,13 +179,13 @@ static void ask_origin(struct app_request *q)
     struct app_host app;
     struct url url;
     if (!p->o.site || app_origin_parse(p->o.site, q->cors.origin, &url, &app) < 0) {
-        origin_known(q, false, false);
+        origin_known(q, asker_elsewhere(q));
         return;
     }
     bool same = str_eq(url.host, q->addr.site);
     url_deinit(&url);
     if (same)
-        origin_known(q, true, true);
+        origin_known(q, ASKER_SAME);
     else if (request_may_ask(q))
         owners_find(p->owners, &app, on_origin_owner, q);
 }
@@ -214,7 +273,7 @@ static void on_template(void *ud, int r, const struct store_template *t)
         return;
     }
     if (r != STORE_OK || api_policy_read(span_of(t->policy), &policy, &err) < 0) {
-        origin_known(q, false, false);
+        origin_known(q, ASKER_SITE);
         return;
     }
     enum cors_behavior cors = policy.cors;
@@ -234,7 +293,7 @@ static void on_target_owner(void *ud, int r, const struct owner *owner)
     if (r < 0) {
         request_store_failed(q, r);
     } else if (r != STORE_OK) {
-        origin_known(q, false, false);
+        origin_known(q, ASKER_SITE);
     } else {
         q->ticket.owner_id = owner->user_id;
         store_template_get_id(auth_store(q->proxy->o.auth), q->proxy->o.loop, owner->template_id,

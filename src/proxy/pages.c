@@ -53,7 +53,7 @@ const struct page page_bad_hand_over = {
 const struct page page_foreign_origin = {
     .status = 403,
     .title = "Not from there",
-    .reason = "An app of another person asked for this connection.",
+    .reason = "A page of another person's app, or of another site, asked for this.",
 };
 const struct page page_busy = {
     .status = 503,

@@ -28,6 +28,7 @@ static void a_path_app_gets_its_own_paths(void **state)
     struct scene *s = *state;
     assert_int_equal(ask(s, "GET", "adit.test", APP_PATH "/y?z", credential(s, OWNER)), 200);
     assert_true(said(s, "GET /x/y?z\nHost: adit.test\n"));
+    assert_false(said(s, "Service-Worker-Allowed"));
     assert_true(said(s, "Path=/@ada/dev/apps/lab/;"));
     assert_int_equal(s->dialled.port, 8888);
 }
@@ -71,6 +72,11 @@ static void bodies_trailers_and_interims_pass(void **state)
              credential(s, OWNER));
     assert_int_equal(ask(s, "POST", PORT_HOST, "/", lines), 200);
     assert_true(said(s, "abcde"));
+    snprintf(lines, sizeof(lines),
+             "%sTransfer-Encoding: chunked\r\n\r\n0\r\nX-Mine: 1\r\nX-Adit-User: root\r\n\r\n",
+             credential(s, OWNER));
+    assert_int_equal(ask(s, "POST", PORT_HOST, "/", lines), 200);
+    assert_true(said(s, "X-Mine: 1") && !said(s, "X-Adit-User"));
     assert_int_equal(ask(s, "GET", PORT_HOST, "/hints", credential(s, OWNER)), 103);
     assert_true(said(s, "Link: </a.css>\r\n") && said(s, "HTTP/1.1 200 OK"));
     assert_int_equal(ask(s, "HEAD", PORT_HOST, "/", credential(s, OWNER)), 200);
@@ -217,6 +223,82 @@ static void a_websocket_of_another_owners_app_is_refused(void **state)
     stream_free(person);
 }
 
+static void websockets_of_pages_elsewhere_are_refused(void **state)
+{
+    static const struct {
+        const char *lines;
+        unsigned status;
+    } cases[] = {
+        {"", 101},
+        {"Origin: http://" PORT_HOST "\r\n", 101},
+        {"Origin: http://blog.test\r\n", 403},
+        {"Origin: http://adit.test\r\n", 403},
+        {"Origin: null\r\nSec-Fetch-Site: same-site\r\n", 403},
+        {"Origin: null\r\n", 101},
+        {"Origin: vscode-file://vscode-app\r\n", 101},
+    };
+    struct scene *s = *state;
+    char ticket[5000], lines[6000];
+    assert_int_equal(ask(s, "GET", PORT_HOST, "/", credential(s, OWNER)), 200);
+    str_copy(ticket, sizeof(ticket), ticket_of(s));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        snprintf(lines, sizeof(lines), "%s%s", ticket, cases[i].lines);
+        stream_free(upgrade(s, lines));
+        if (s->status != cases[i].status)
+            fail_msg("%s: %u", cases[i].lines, s->status);
+    }
+    /* A page cannot show a token. */
+    snprintf(lines, sizeof(lines), "%sOrigin: http://blog.test\r\n", credential(s, OWNER));
+    stream_free(upgrade(s, lines));
+    assert_int_equal(s->status, 101);
+}
+
+static void another_owners_app_can_change_nothing_with_the_cookie(void **state)
+{
+    static const struct {
+        const char *method, *lines;
+        unsigned status;
+    } cases[] = {
+        {"POST", "", 200},
+        {"POST", "Origin: http://" PORT_HOST "\r\nSec-Fetch-Site: same-origin\r\n", 200},
+        {"POST", "Origin: http://9--dev--ada.apps.test\r\n", 200},
+        {"POST", "Origin: http://9--x--bob.apps.test\r\n", 403},
+        {"DELETE", "Origin: http://9--x--bob.apps.test\r\n", 403},
+        {"GET", "Origin: http://9--x--bob.apps.test\r\n", 200},
+        /* What a page with the policy no-referrer sends. */
+        {"POST", "Origin: null\r\nSec-Fetch-Site: same-origin\r\n", 200},
+        {"POST", "Origin: null\r\nSec-Fetch-Site: same-site\r\n", 403},
+        {"POST", "Origin: null\r\nSec-Fetch-Site: cross-site\r\n", 403},
+        /* A log-in that comes back. */
+        {"POST", "Origin: http://sso.test\r\nSec-Fetch-Site: same-site\r\n", 200},
+    };
+    struct scene *s = *state;
+    char ticket[5000], lines[6000];
+    assert_int_equal(ask(s, "GET", PORT_HOST, "/", credential(s, OWNER)), 200);
+    str_copy(ticket, sizeof(ticket), ticket_of(s));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        snprintf(lines, sizeof(lines), "%s%s", ticket, cases[i].lines);
+        if (ask(s, cases[i].method, PORT_HOST, "/", lines) != cases[i].status)
+            fail_msg("%s %s: %u", cases[i].method, cases[i].lines, s->status);
+    }
+    put_template(s, SHARE_PUBLIC, SHARE_OWNER, CORS_PASSTHRU);
+    snprintf(lines, sizeof(lines), "%sOrigin: http://9--x--bob.apps.test\r\n",
+             credential(s, OWNER));
+    assert_int_equal(ask(s, "POST", PORT_HOST, "/", lines), 200);
+}
+
+static void a_path_app_may_ask_itself(void **state)
+{
+    struct scene *s = *state;
+    char ticket[5000], lines[6000];
+    assert_int_equal(ask(s, "GET", "adit.test", APP_PATH, credential(s, OWNER)), 200);
+    str_copy(ticket, sizeof(ticket), ticket_of(s));
+    snprintf(lines, sizeof(lines), "%sOrigin: http://adit.test\r\n", ticket);
+    assert_int_equal(ask(s, "POST", "adit.test", APP_PATH, lines), 200);
+    snprintf(lines, sizeof(lines), "%sOrigin: http://9--x--bob.apps.test\r\n", ticket);
+    assert_int_equal(ask(s, "POST", "adit.test", APP_PATH, lines), 403);
+}
+
 /* ---- CORS ---- */
 
 #define PREFLIGHT(origin) "Origin: " origin "\r\nAccess-Control-Request-Method: PUT\r\n"
@@ -275,6 +357,9 @@ int main(void)
         TEST(an_upgrade_is_a_pipe),
         TEST(a_withdrawn_right_ends_what_runs),
         TEST(a_websocket_of_another_owners_app_is_refused),
+        TEST(websockets_of_pages_elsewhere_are_refused),
+        TEST(another_owners_app_can_change_nothing_with_the_cookie),
+        TEST(a_path_app_may_ask_itself),
         TEST(preflights_are_answered_before_the_log_in),
         TEST(answers_allow_apps_of_the_same_owner),
     };
