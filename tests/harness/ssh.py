@@ -3,16 +3,18 @@ import signal
 import subprocess
 
 from .adit import Result, clean_environment
+from .net import COUNTER
 from .process import SANITIZER
 from .wait import SCALE
 
 
 class Ssh:
-    """One person's ssh, scp, ...: with a configuration file, as their home's is not the test's."""
+    """One person's ssh, scp, ...: with a configuration file of its own, as what a test writes to
+    it, or has set there for all hosts, is not the next one's."""
 
     def __init__(self, person, config=None, options=()):
         self.person = person
-        self.config = config or person.home / "ssh_config"
+        self.config = config or person.home / f"ssh_config-{next(COUNTER)}"
         person.run("config-ssh", "--ssh-config-file", self.config, *options)
 
     def alias(self, workspace, agent=None):

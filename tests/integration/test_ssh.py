@@ -70,17 +70,17 @@ def test_a_terminal_is_there(ssh):
 
 
 @pytest.fixture
-def ssh_config(workspace, ssh):
+def ssh_config(workspace, ssh, tmp_path):
     """A configuration with which other programs than `adit ssh` get there: `-F FILE ... ws`."""
     user = ssh("id -un").out.strip()
     home = workspace.owner.home
-    file = home / "ssh_config"
+    file = tmp_path / "ssh_config"
     file.write_text(f"""Host ws
     ProxyCommand {PROGRAM} ssh --stdio {workspace.name}
     IdentityFile {home}/config/adit/ssh_key
     IdentitiesOnly yes
     User {user}
-    UserKnownHostsFile {home}/known_hosts
+    UserKnownHostsFile {tmp_path}/known_hosts
     StrictHostKeyChecking accept-new
     LogLevel ERROR
 """)
@@ -114,7 +114,7 @@ def test_sftp_copies_both_ways(workspace, ssh_config, tmp_path):
 def test_a_local_forward_reaches_a_port(ssh_start, tcp_echo):
     port = net.free_port()
     running = ssh_start("-N", "-L", f"{port}:127.0.0.1:{tcp_echo.port}")
-    until(lambda: listens(port), 20)
+    until(lambda: listens(port), "the listener is there", 20)
     assert net.exchange((HOST, port), b"through") == b"through"
     running.stop(signal.SIGTERM)
 
@@ -123,7 +123,7 @@ def test_a_socks_proxy_reaches_a_port(ssh_start, tcp_server):
     page = tcp_server(lambda c: c.sendall(b"HTTP/1.0 200 OK\r\n\r\nhere\n"))
     port = net.free_port()
     running = ssh_start("-N", "-D", str(port))
-    until(lambda: listens(port), 20)
+    until(lambda: listens(port), "the listener is there", 20)
     body = subprocess.run(["curl", "-s", "--http0.9", "-x", f"socks5h://{HOST}:{port}",
                            f"http://localhost:{page.port}/"], stdout=subprocess.PIPE, check=False)
     assert b"here" in body.stdout
@@ -137,7 +137,7 @@ def test_stdio_forwarding_reaches_a_port(ssh, tcp_echo):
 def test_a_reverse_forward_comes_back(ssh_start, tcp_echo):
     port = net.free_port()
     running = ssh_start("-N", "-R", f"{port}:127.0.0.1:{tcp_echo.port}")
-    until(lambda: listens(port), 20)
+    until(lambda: listens(port), "the listener is there", 20)
     assert net.exchange((HOST, port), b"back") == b"back"
     assert net.exchange(("::1", port), b"six") == b"six"
     running.stop(signal.SIGTERM)
@@ -152,13 +152,13 @@ def test_a_killed_client_leaves_no_listener(ssh_start, tcp_echo):
     port = net.free_port()
     for _ in range(2):  # the second time at once, on the same port
         running = ssh_start("-N", "-R", f"{port}:127.0.0.1:{tcp_echo.port}")
-        until(lambda: listens(port), 20)
+        until(lambda: listens(port), "the listener is there", 20)
         running.killed = True
         os.kill(running.pid, signal.SIGKILL)
         began = time.monotonic()
-        until(lambda: not listens(port), 5)
+        until(lambda: not listens(port), "the listener is gone", 5)
         assert time.monotonic() - began < 1 * SCALE
-    until(lambda: sshds() == [], 5)
+    until(lambda: sshds() == [], "no sshd is left", 5)
 
 
 def test_a_listener_beyond_loopback_is_refused(ssh, tcp_echo):
