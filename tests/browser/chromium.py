@@ -30,12 +30,12 @@ class Remote:
 
     def __init__(self, driver, handle):
         self._driver = driver
-        self._handle = handle
+        self.handle = handle
 
     def __getattr__(self, name):
         name = re.sub("^(keyboard|mouse)_", r"\1.", name)
         call = re.sub(r"_(.)", lambda match: match[1].upper(), name)
-        return lambda *args: self._driver.call(self._handle, call, args)
+        return lambda *args: self._driver.call(self.handle, call, args)
 
 
 class Driver:
@@ -78,10 +78,10 @@ class Driver:
         """Waits for a line that a page wrote to its console, or one of its requests."""
         return self._process.wait_line(pattern, PAGE_TIMEOUT_S, since, "err")
 
-    def errors(self, since):
-        """What pages have complained about."""
+    def errors(self, page, since):
+        """What the page has complained about. Others that were closed may still be heard of."""
         return [line for line in self._process.text("err", since).splitlines()
-                if re.search(r" console error: |^\S+ error: ", line)]
+                if re.match(rf"{page.handle} (console )?error: ", line)]
 
     def close(self):
         self._browser.close()

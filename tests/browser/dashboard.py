@@ -46,6 +46,10 @@ class Board:
     def wait(self, selector, **options):
         return self.page.wait_for_selector(selector, options)
 
+    def wait_said(self, text):
+        """Waits until screen readers are told that. Effects say it, which come after the page."""
+        self.wait(f"#announcer:has-text({json.dumps(text)})", state="attached")
+
     def wait_gone(self, selector):
         return self.page.wait_for_selector(selector, {"state": "detached"})
 
@@ -63,14 +67,17 @@ class Board:
         return self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     def accessible(self):
-        """What axe-core calls serious or critical, as lines to read; none is expected."""
+        """What axe-core calls serious or critical, as lines to read; none is expected. From here on
+        nothing fades in: what comes while axe looks would be pale, and what goes has no end."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text() + "; 0")
-        found = json.loads(self.page.evaluate(
-            "Promise.all(document.getAnimations().filter(each => each.effect"
-            ".getComputedTiming().iterations < 100).map(each => each.finished)).then(() => "
-            "axe.run(document, {resultTypes: ['violations']}).then(result => JSON.stringify("
-            "result.violations.filter(each => ['serious', 'critical'].includes(each.impact))"
-            ".map(each => each.id + ': ' + each.help + ': '"
-            " + each.nodes.map(node => node.html).join(' | ')))))"))
-        return found
+        return json.loads(self.page.evaluate("""(async () => {
+            const still = new CSSStyleSheet();
+            still.replaceSync("*, *::before, *::after { animation: none !important }");
+            document.adoptedStyleSheets = [still];
+            const result = await axe.run(document, { resultTypes: ["violations"] });
+            return JSON.stringify(result.violations
+                .filter(each => ["serious", "critical"].includes(each.impact))
+                .map(each => `${each.id}: ${each.help}: ` +
+                     each.nodes.map(node => node.html).join(" | ")));
+        })()"""))

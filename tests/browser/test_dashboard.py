@@ -19,6 +19,7 @@ def test_the_first_user_is_made_in_the_browser(make_deployment, visitor, size):
     page = visitor(**size).new_page()
     page.goto(deployment.url + "/audit")
     assert urlsplit(page.url()).path == "/setup"
+    page.wait_for_selector("[autocomplete=username]:focus")
     page.keyboard_type("Grace")
     page.keyboard_press("Tab")
     page.keyboard_type("short")
@@ -83,7 +84,7 @@ def test_a_new_workspace_turns_green_when_its_agent_comes(
     here = board(owner, **size).log_in()
     here.page.click("text=Make the first one")
     here.wait("dialog[open]")
-    assert here.page.evaluate("document.activeElement.tagName") == "INPUT"
+    here.wait("dialog input:focus")
     here.page.keyboard_type("Two words")
     here.page.keyboard_press("Enter")
     here.wait(".field-error")
@@ -164,7 +165,7 @@ def test_the_dashboard_loads_nothing_from_elsewhere_and_logs_no_errors(
     names = here.page.evaluate(
         "performance.getEntriesByType('resource').map(each => each.name).join('\\n')").split("\n")
     assert names and all(name.startswith(deployment.url) for name in names)
-    assert not browser.errors(since)
+    assert not browser.errors(here.page, since)
 
 
 def test_what_is_not_there_says_so(deployment, board):
@@ -172,7 +173,7 @@ def test_what_is_not_there_says_so(deployment, board):
     assert "Not found" in here.text("h1")
     here.page.click("text=To the workspaces")
     assert here.text("h1") == "Workspaces"
-    assert here.page.evaluate("document.activeElement.tagName") == "H1"
+    here.wait("h1:focus")
     here.page.go_back()
     here.wait("text=This page does not exist")
 

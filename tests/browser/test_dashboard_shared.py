@@ -49,7 +49,7 @@ def test_a_share_comes_and_goes_within_a_second(deployment, place, board, app):
     here.wait(row(place, port))
     assert time.monotonic() - begun < 1 * adit.SCALE
     assert "With you by name" in here.text(row(place, port))
-    assert f"Port {port} of {place.owner.name}/dev is shared with you" in here.text("#announcer")
+    here.wait_said(f"Port {port} of {place.owner.name}/dev is shared with you")
     place.owner.run("share", place.name, port, "--level", "authenticated")
     here.wait(row(place, port) + " >> text=With everyone who can log in")
     place.owner.run("unshare", place.name, port)

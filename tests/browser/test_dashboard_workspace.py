@@ -89,7 +89,7 @@ def test_a_service_appears_and_disappears_within_two_seconds(
     server = tcp_server(address=(address, port))
     here.wait(row(port))
     appeared = time.monotonic() - begun
-    assert f"Port {port} has opened" in here.text("#announcer")
+    here.wait_said(f"Port {port} has opened")
     begun = time.monotonic()
     server.close()
     here.wait_gone(row(port))

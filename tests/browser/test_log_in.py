@@ -43,7 +43,7 @@ def test_a_wrong_password_says_so_and_the_second_try_leads_on(
     page.wait_for_selector("[role=alert]")
     assert "wrong" in page.text_content("[role=alert]")
     assert page.input_value("#user") == workspace.owner.name
-    assert page.evaluate("document.activeElement.id") == "password"
+    page.wait_for_selector("#password:focus")
     page.fill("#password", workspace.owner.password)
     page.press("#password", "Enter")
     page.wait_for_selector("pre")
@@ -107,7 +107,7 @@ def test_the_pages_log_no_errors_and_load_nothing_from_elsewhere(workspace, brow
         since = browser.position()
         page.goto(workspace.deployment.url + path)
         browser.wait_line(r"200 GET .*/icon\.svg", since)
-        assert not browser.errors(since)
+        assert not browser.errors(page, since)
         names = json.loads(page.evaluate(
             "JSON.stringify(performance.getEntriesByType('resource').map(e => e.name))"))
         assert names and all(name.startswith(workspace.deployment.url) for name in names)

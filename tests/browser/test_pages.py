@@ -107,7 +107,7 @@ def test_an_app_that_speaks_https(workspace, tls_app, open_app, url_of, scheme):
 def test_the_log_in_page_is_used_by_keyboard_alone(workspace, visitor, scheme):
     page = visitor(colorScheme=scheme).new_page()
     page.goto(workspace.deployment.url + "/login")
-    assert page.evaluate("document.activeElement.id") == "user"
+    page.wait_for_selector("#user:focus")
     picture(page, f"log-in-{scheme}")
     page.keyboard_type(workspace.owner.name)
     page.keyboard_press("Tab")
@@ -116,6 +116,7 @@ def test_the_log_in_page_is_used_by_keyboard_alone(workspace, visitor, scheme):
     page.wait_for_selector("[role=alert]")
     assert contrast(page, "[role=alert]") >= 4.5 and contrast(page, "label") >= 7
     picture(page, f"log-in-wrong-{scheme}")
+    page.wait_for_selector("#password:focus")
     page.keyboard_type(workspace.owner.password)
     page.keyboard_press("Enter")
     page.wait_for_selector("text=Log out")
