@@ -57,6 +57,13 @@ def row(port):
     return f".port-row:has(.port-number:text-is('{port}'))"
 
 
+def choose(here, level):
+    """Chooses a level in the dialog, once the page has been told that the template allows it."""
+    here.wait(f"dialog input[value={level}]:enabled")
+    here.page.click(f"dialog label:has([value={level}]) >> strong")
+    assert here.page.is_checked(f"dialog input[value={level}]")
+
+
 def path_of(workspace):
     return f"/workspaces/{workspace.owner.name}/{workspace.name}"
 
@@ -70,7 +77,7 @@ def test_the_page_is_accessible_and_fits(place, board, app, size, scheme):
     assert here.accessible() == []
     assert here.fits()
     here.page.click(f"[aria-label='Share port {port}']")
-    here.page.click("dialog >> text=Chosen people")
+    choose(here, "users")
     assert here.accessible() == []
     here.page.keyboard_press("Escape")
     here.page.click(f"[aria-label='QR code of port {port}']")
@@ -105,7 +112,7 @@ def test_what_is_shared_is_shown_to_a_second_browser_within_a_second(place, boar
         each.wait(row(port))
         assert "Only you" in each.text(row(port))
     first.page.click(f"[aria-label='Share port {port}']")
-    first.page.click("dialog >> text=Everyone who can log in")
+    choose(first, "authenticated")
     assert "Everyone who can log in can open it." in first.text("dialog")
     begun = time.monotonic()
     first.page.click("dialog >> text=Save")
@@ -132,7 +139,7 @@ def test_people_are_named_and_unknown_ones_refused(deployment, place, board, tcp
     here = board(place.owner).log_in(path_of(place))
     here.wait(row(port))
     here.page.click(f"[aria-label='Share port {port}']")
-    here.page.click("dialog >> text=Chosen people")
+    choose(here, "users")
     assert here.page.is_disabled("dialog >> text=Save")
     here.page.fill("dialog .with-button input", "nobody-here")
     here.page.keyboard_press("Enter")
@@ -211,7 +218,7 @@ def test_apps_have_their_names_icons_and_levels(place, board):
     assert here.page.is_visible(".app-tile >> nth=0 >> svg")
     assert "Anyone with the link" in here.text(".app-tile >> nth=1")
     here.page.click("[aria-label='Share The Lab']")
-    here.page.click("dialog >> text=Everyone who can log in")
+    choose(here, "authenticated")
     here.page.click("dialog >> text=Save")
     here.wait(".app-tile >> nth=0 >> text=Everyone who can log in")
 
