@@ -6,7 +6,6 @@ packages_build=(
     libssl-dev            # TLS, crypto
     node-llhttp           # HTTP/1 parser, as C sources
     libnghttp2-dev        # HTTP/2
-    libwslay-dev          # WebSocket
     libjansson-dev        # JSON
     libjwt-dev            # tickets
     libcrypt-dev          # passwords

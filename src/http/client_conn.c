@@ -378,11 +378,6 @@ bool client_conn_is_idle(const struct client_conn *c)
     return !c->call && !c->failed;
 }
 
-struct loop *client_conn_loop(const struct client_conn *c)
-{
-    return c->loop;
-}
-
 static int write_head(struct client_conn *c, const struct client_call_options *o)
 {
     struct h1_writer *w = &c->out;
@@ -456,11 +451,6 @@ struct client_call *client_call_free(struct client_call *call)
         fail(c, -EPIPE);
     }
     return NULL;
-}
-
-struct client_conn *client_call_conn(const struct client_call *call)
-{
-    return call->conn;
 }
 
 const struct client_response *client_call_response(const struct client_call *call)

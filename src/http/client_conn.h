@@ -39,7 +39,6 @@ struct client_conn *client_conn_new(struct loop *loop, struct stream *s,
 struct client_conn *client_conn_free(struct client_conn *c);
 /* No call runs, the last one ended in order, and the peer keeps the connection open. */
 bool client_conn_is_idle(const struct client_conn *c);
-struct loop *client_conn_loop(const struct client_conn *c);
 
 /*
  * result 0: the head of the final answer is complete (client_call_response()). Negative: there
@@ -84,7 +83,6 @@ int client_conn_call(struct client_conn *c, const struct client_call_options *op
  * broken and only to be freed. Returns NULL; accepts NULL.
  */
 struct client_call *client_call_free(struct client_call *call);
-struct client_conn *client_call_conn(const struct client_call *call);
 
 struct client_response {
     unsigned status;

@@ -91,11 +91,6 @@ void server_exchange_free(struct server_exchange *e)
     free(e);
 }
 
-struct loop *exchange_loop(const struct exchange *x)
-{
-    return x->conn->loop;
-}
-
 const struct addr *exchange_peer(const struct exchange *x)
 {
     return &x->conn->o.peer;

@@ -46,7 +46,6 @@ struct exchange {
     void *ud;                /* the handler's own */
 };
 
-struct loop *exchange_loop(const struct exchange *x);
 const struct addr *exchange_peer(const struct exchange *x);
 bool exchange_is_tls(const struct exchange *x);
 /* The request asks to leave HTTP: `Connection: upgrade` and an Upgrade field (or is CONNECT). */

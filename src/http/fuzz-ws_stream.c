@@ -1,13 +1,11 @@
 /*
- * What a hostile peer sends in frames, to the byte stream and to the message interface. The first
- * byte chooses the role and the size of the pieces.
+ * What a hostile peer sends in frames. The first byte chooses the role and the size of the pieces.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "http/websocket.h"
 #include "http/ws_stream.h"
 #include "io/loop.h"
 #include "io/stream.h"
@@ -50,35 +48,6 @@ static void feed_stream(struct loop *loop, const uint8_t *data, size_t size, siz
     loop_turn(loop, false);
 }
 
-static void message(struct websocket *ws, bool is_text, struct span content, void *ud)
-{
-    websocket_send(ws, is_text, content.p, content.len);
-}
-
-static void closed(struct websocket *ws, uint16_t status, void *ud)
-{
-    *(bool *)ud = true;
-    websocket_free(ws);
-}
-
-static void feed_messages(struct loop *loop, const uint8_t *data, size_t size, enum ws_role role)
-{
-    struct stream *ends[2];
-    bool is_closed = false;
-    const struct websocket_options options = {
-        .message = message, .closed = closed, .ud = &is_closed, .max_message = 1000};
-    stream_pair(loop, 1 << 20, ends);
-    struct websocket *ws = websocket_new(ends[0], role, &options);
-    stream_send_bytes(ends[1], data, size);
-    stream_shutdown(ends[1]);
-    for (int i = 0; i < 10; i++)
-        loop_turn(loop, false);
-    if (!is_closed)
-        websocket_free(ws);
-    stream_free(ends[1]);
-    loop_turn(loop, false);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct loop *loop;
@@ -92,7 +61,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     feed_stream(loop, data + 1, size - 1, (size_t)(data[0] >> 1) + 1, role, &pieces);
     if (whole.len != pieces.len || memcmp(buf_data(&whole), buf_data(&pieces), whole.len) != 0)
         abort();
-    feed_messages(loop, data + 1, size - 1, role);
     buf_deinit(&whole);
     buf_deinit(&pieces);
     return 0;

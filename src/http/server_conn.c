@@ -556,13 +556,3 @@ void server_conn_attach(struct server_conn *c, struct loop *loop, exchange_fn *h
     c->idle_since = c->last_read = c->last_write = loop_now(loop);
     take_stream(c, loop);
 }
-
-struct loop *server_conn_loop(const struct server_conn *c)
-{
-    return c->loop;
-}
-
-struct exchange *server_conn_exchange(const struct server_conn *c)
-{
-    return c->x ? &c->x->x : NULL;
-}

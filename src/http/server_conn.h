@@ -91,7 +91,3 @@ int server_conn_detach(struct server_conn *c);
 /* Who is told from now on: the callbacks and `ud` of server_conn_options. */
 void server_conn_attach(struct server_conn *c, struct loop *loop, exchange_fn *handler,
                         server_conn_closed_fn *closed, void *ud);
-
-struct loop *server_conn_loop(const struct server_conn *c);
-/* The running exchange, or NULL. */
-struct exchange *server_conn_exchange(const struct server_conn *c);

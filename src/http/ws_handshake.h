@@ -28,8 +28,8 @@ void ws_accept_of(struct span key, char ret_accept[static WS_ACCEPT_SIZE]);
 unsigned ws_handshake_check(struct exchange *x, const char *subprotocol);
 /*
  * Server, after the check: answers 101 with x->response and the handshake's fields and ends the
- * exchange. What `done` gets is still the bare stream: wrap it by ws_stream_new() or
- * websocket_new(). Errors as exchange_upgrade().
+ * exchange. What `done` gets is still the bare stream: wrap it by ws_stream_new(). Errors as
+ * exchange_upgrade().
  */
 int ws_handshake_accept(struct exchange *x, const char *subprotocol, exchange_upgraded_fn *done,
                         void *ud);

@@ -276,11 +276,6 @@ const struct addr *udp_addr(const struct udp *u)
     return &u->addr;
 }
 
-int udp_fd(const struct udp *u)
-{
-    return u->fd;
-}
-
 struct udp *udp_close(struct udp *u)
 {
     if (!u || u->closed)

@@ -30,7 +30,6 @@ int udp_bind(struct loop *loop, const struct addr *addr, const struct udp_option
 int udp_connect(struct loop *loop, const struct addr *peer, const struct udp_options *options,
                 struct udp **ret, struct err *err);
 const struct addr *udp_addr(const struct udp *u);
-int udp_fd(const struct udp *u);
 /*
  * Sends one datagram now. What the kernel does not take at once goes to a bounded queue that drops
  * its oldest, so that stale datagrams never pile up. `to` NULL on a connected socket. 0, or

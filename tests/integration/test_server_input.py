@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import websocket
 import yaml
 
 DESCRIPTION = yaml.safe_load(
@@ -199,3 +200,48 @@ def test_names_that_mean_something_elsewhere_are_just_names(deployment, token):
             answer = send(deployment, request("GET", f"/api/v1{path}", token))
             assert answer.status in (400, 404, 414), f"{path}: {answer.status}"
     assert api.get("/users").json()["users"]
+
+
+# ---- somebody else's WebSocket ----
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, SETTINGS_ACK = (b"\0\0\0\x04" + flags + b"\0\0\0\0" for flags in (b"\0", b"\1"))
+
+
+@pytest.fixture
+def carrier(deployment):
+    """Another program in the agent's place."""
+    workspace = deployment.workspace(agent=False)
+    token = workspace.token_file.read_text().strip()
+    made = websocket.create_connection(f"ws://127.0.0.1:{deployment.port}/api/v1/agent/connect",
+                                       header=[f"Authorization: Bearer {token}"], timeout=20)
+    yield made
+    made.shutdown()
+
+
+def test_the_tunnel_is_bytes_in_somebody_elses_websocket(carrier):
+    got = b""
+
+    def read_until(wanted):
+        nonlocal got
+        while wanted not in got:
+            code, data = carrier.recv_data()
+            assert code == websocket.ABNF.OPCODE_BINARY
+            got += data
+    read_until(PREFACE)
+    assert got.startswith(PREFACE)
+    for at in range(len(SETTINGS)):
+        carrier.send_binary(SETTINGS[at:at + 1])
+    read_until(SETTINGS_ACK)
+    carrier.ping("are you there")
+    while (frame := carrier.recv_frame()).opcode == websocket.ABNF.OPCODE_BINARY:
+        pass
+    assert (frame.opcode, frame.data) == (websocket.ABNF.OPCODE_PONG, b"are you there")
+
+
+def test_a_text_message_ends_the_tunnel(carrier):
+    carrier.send("text")
+    while (frame := carrier.recv_frame()).opcode == websocket.ABNF.OPCODE_BINARY:
+        pass
+    assert frame.opcode == websocket.ABNF.OPCODE_CLOSE
+    assert int.from_bytes(frame.data[:2], "big") == 1003
