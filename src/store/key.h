@@ -1,5 +1,5 @@
 #pragma once
-/* Signing keys and settings. The contract that all operations share is in store/store.h. */
+/* Signing keys. The contract that all operations share is in store/store.h. */
 #include "store/store.h"
 
 enum { KEY_ID_SIZE = 33, KEY_PURPOSE_SIZE = 33, KEY_SECRET_MAX_LEN = 128 };
@@ -19,23 +19,10 @@ struct signing_key {
 };
 
 typedef void store_keys_fn(void *ud, int r, const struct signing_key *keys, size_t n);
-typedef void store_setting_fn(void *ud, int r, const char *value);
 
-/* Of one purpose, newest first. */
-struct store_op *store_key_list(struct store *s, struct loop *loop, const char *purpose,
-                                store_keys_fn *fn, void *ud);
 /*
  * Adds a key unless one of its purpose still signs at `key->created_at` (two servers rotate at
  * the same time, one wins), removes the expired ones, and answers with the list.
  */
 struct store_op *store_key_rotate(struct store *s, struct loop *loop, const struct signing_key *key,
                                   store_keys_fn *fn, void *ud);
-
-/* STORE_NOT_FOUND. */
-struct store_op *store_setting_get(struct store *s, struct loop *loop, const char *name,
-                                   store_setting_fn *fn, void *ud);
-struct store_op *store_setting_set(struct store *s, struct loop *loop, const char *name,
-                                   const char *value, store_done_fn *fn, void *ud);
-/* Sets it unless it is there; answers with the value that is there then. */
-struct store_op *store_setting_init(struct store *s, struct loop *loop, const char *name,
-                                    const char *value, store_setting_fn *fn, void *ud);

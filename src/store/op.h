@@ -22,7 +22,6 @@
     X(TOKEN_GET, token_get, false)                                                                 \
     X(TOKEN_LIST, token_list, false)                                                               \
     X(TOKEN_REVOKE, token_revoke, true)                                                            \
-    X(TOKEN_REVOKE_ALL, token_revoke_all, true)                                                    \
     X(TOKEN_PRUNE, token_prune, true)                                                              \
     X(TOKEN_TOUCH, token_touch, true)                                                              \
     X(TEMPLATE_GET, template_get, false)                                                           \
@@ -32,7 +31,6 @@
     X(TEMPLATE_DELETE, template_delete, true)                                                      \
     X(WORKSPACE_CREATE, workspace_create, true)                                                    \
     X(WORKSPACE_GET, workspace_get, false)                                                         \
-    X(WORKSPACE_GET_ID, workspace_get_id, false)                                                   \
     X(WORKSPACE_LIST, workspace_list, false)                                                       \
     X(WORKSPACE_DELETE, workspace_delete, true)                                                    \
     X(AGENT_FIND, agent_find, false)                                                               \
@@ -46,13 +44,7 @@
     X(SHARE_GET, share_get, false)                                                                 \
     X(SHARE_LIST, share_list, false)                                                               \
     X(SHARED_LIST, shared_list, false)                                                             \
-    X(GENERATION_BUMP, generation_bump, true)                                                      \
-    X(GENERATION_LIST, generation_list, false)                                                     \
-    X(KEY_LIST, key_list, false)                                                                   \
     X(KEY_ROTATE, key_rotate, true)                                                                \
-    X(SETTING_GET, setting_get, false)                                                             \
-    X(SETTING_SET, setting_set, true)                                                              \
-    X(SETTING_INIT, setting_init, true)                                                            \
     X(AUDIT_ADD, audit_add, true)                                                                  \
     X(AUDIT_QUERY, audit_query, false)
 

@@ -22,11 +22,6 @@ static void deliver_generation(struct store_op *op)
     ((store_generation_fn *)op->fn)(op->ud, op->result, op->out.num);
 }
 
-static void deliver_generations(struct store_op *op)
-{
-    ((store_generations_fn *)op->fn)(op->ud, op->result, op->out.rows, op->result ? 0 : op->out.n);
-}
-
 struct store_op *store_share_set(struct store *s, struct loop *loop, const struct share *share,
                                  store_share_fn *fn, void *ud)
 {
@@ -86,26 +81,5 @@ struct store_op *store_shared_list(struct store *s, struct loop *loop, struct id
     op->in.id = user_id;
     op->in.now = now;
     op->in.page = page;
-    return store_op_submit(op);
-}
-
-struct store_op *store_generation_bump(struct store *s, struct loop *loop, struct id agent_id,
-                                       const char *target, store_generation_fn *fn, void *ud)
-{
-    struct store_op *op =
-        store_op_new(s, loop, STORE_OP_GENERATION_BUMP, deliver_generation, (void (*)(void))fn, ud);
-    op->in.id = agent_id;
-    op->in.name = store_op_str(op, target);
-    return store_op_submit(op);
-}
-
-struct store_op *store_generation_list(struct store *s, struct loop *loop, struct id after_agent,
-                                       const char *after_target, unsigned limit,
-                                       store_generations_fn *fn, void *ud)
-{
-    struct store_op *op = store_op_new(s, loop, STORE_OP_GENERATION_LIST, deliver_generations,
-                                       (void (*)(void))fn, ud);
-    op->in.page = (struct store_page){.after = after_agent, .limit = limit};
-    op->in.name = store_op_str(op, after_target);
     return store_op_submit(op);
 }

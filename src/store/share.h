@@ -8,12 +8,6 @@
 #include "model/workspace.h"
 #include "store/store.h"
 
-struct share_generation {
-    struct id agent_id;
-    char target[SHARE_TARGET_SIZE];
-    int64_t generation;
-};
-
 /* A share as those see it whom it is made for, and where it is. */
 struct store_shared {
     struct id id;       /* of the share, until it is set anew; for pieces of the list */
@@ -28,7 +22,6 @@ typedef void store_share_fn(void *ud, int r, const struct share *share);
 typedef void store_shares_fn(void *ud, int r, const struct share *shares, size_t n);
 typedef void store_shared_fn(void *ud, int r, const struct store_shared *list, size_t n);
 typedef void store_generation_fn(void *ud, int r, int64_t generation);
-typedef void store_generations_fn(void *ud, int r, const struct share_generation *list, size_t n);
 
 /*
  * Sets or replaces (`generation` is not looked at); answers with the share as it is now. Names in
@@ -53,14 +46,3 @@ struct store_op *store_share_list(struct store *s, struct loop *loop, struct id 
 struct store_op *store_shared_list(struct store *s, struct loop *loop, struct id user_id,
                                    usec_t now, struct store_page page, store_shared_fn *fn,
                                    void *ud);
-
-/* Counts one target up, for changes that are no share of its own. */
-struct store_op *store_generation_bump(struct store *s, struct loop *loop, struct id agent_id,
-                                       const char *target, store_generation_fn *fn, void *ud);
-/*
- * All that are not 0, ordered by agent and target: what a server starts with. The piece after
- * (`after_agent`, `after_target`); a zero id and "" start at the first.
- */
-struct store_op *store_generation_list(struct store *s, struct loop *loop, struct id after_agent,
-                                       const char *after_target, unsigned limit,
-                                       store_generations_fn *fn, void *ud);

@@ -52,7 +52,8 @@ static const char *last_error(struct store_conn *conn)
     return conn->error;
 }
 
-int sqlite_exec(struct store_conn *conn, const char *sql)
+/* Runs statements that have no parameters and no rows. 0 or negative. */
+static int run_plain(struct store_conn *conn, const char *sql)
 {
     int code = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
     if (code == SQLITE_OK)
@@ -139,7 +140,7 @@ static int use_wal(struct store_conn *conn, usec_t wait)
     const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
     usec_t until = clock_monotonic() + wait;
     int r;
-    while ((r = sqlite_exec(conn, "PRAGMA journal_mode = WAL")) == -EBUSY &&
+    while ((r = run_plain(conn, "PRAGMA journal_mode = WAL")) == -EBUSY &&
            clock_monotonic() < until)
         nanosleep(&pause, NULL);
     return r;
@@ -154,12 +155,12 @@ static int set_up(struct store_conn *conn, usec_t busy)
     int r = use_wal(conn, busy);
     if (r < 0)
         return r;
-    return sqlite_exec(conn, "PRAGMA synchronous = FULL;"
-                             "PRAGMA foreign_keys = ON;"
-                             "PRAGMA secure_delete = ON;"
-                             "PRAGMA temp_store = MEMORY;"
-                             "PRAGMA cell_size_check = ON;"
-                             "PRAGMA journal_size_limit = 67108864;");
+    return run_plain(conn, "PRAGMA synchronous = FULL;"
+                           "PRAGMA foreign_keys = ON;"
+                           "PRAGMA secure_delete = ON;"
+                           "PRAGMA temp_store = MEMORY;"
+                           "PRAGMA cell_size_check = ON;"
+                           "PRAGMA journal_size_limit = 67108864;");
 }
 
 static int open_conn(const struct store_options *options, struct store_conn **ret, struct err *err)
@@ -197,14 +198,14 @@ static int run_migrations(struct store_conn *conn, int64_t from, struct err *err
 {
     const char *path = sqlite3_db_filename(conn->db, "main");
     for (size_t i = (size_t)from; i < n_migrations; i++) {
-        if (sqlite_exec(conn, migrations[i].sql) < 0)
+        if (run_plain(conn, migrations[i].sql) < 0)
             return err_set(err, -EIO, "the database %s: migration %s: %s", path, migrations[i].name,
                            conn->error);
     }
     char sql[96];
     snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              APPLICATION_ID, (int)n_migrations);
-    if (sqlite_exec(conn, sql) < 0)
+    if (run_plain(conn, sql) < 0)
         return open_error(conn, path, err);
     return 0;
 }
@@ -230,10 +231,10 @@ static int migrate_inside(struct store_conn *conn, struct err *err)
 static int migrate(struct store_conn *conn, struct err *err)
 {
     /* The write lock first, so that two programs that start together do not both migrate. */
-    if (sqlite_exec(conn, "BEGIN IMMEDIATE") < 0)
+    if (run_plain(conn, "BEGIN IMMEDIATE") < 0)
         return open_error(conn, sqlite3_db_filename(conn->db, "main"), err);
     int r = migrate_inside(conn, err);
-    if (r == 0 && sqlite_exec(conn, "COMMIT") < 0)
+    if (r == 0 && run_plain(conn, "COMMIT") < 0)
         r = open_error(conn, sqlite3_db_filename(conn->db, "main"), err);
     if (r < 0)
         sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
@@ -242,15 +243,15 @@ static int migrate(struct store_conn *conn, struct err *err)
 
 static void run_in_savepoint(struct store_conn *conn, struct store_op *op)
 {
-    op->result = sqlite_exec(conn, "SAVEPOINT op");
+    op->result = run_plain(conn, "SAVEPOINT op");
     if (op->result < 0)
         return;
     op->result = run[op->id](conn, op);
     int r = 0;
     if (op->result != 0)
-        r = sqlite_exec(conn, "ROLLBACK TO op");
+        r = run_plain(conn, "ROLLBACK TO op");
     if (r == 0)
-        r = sqlite_exec(conn, "RELEASE op");
+        r = run_plain(conn, "RELEASE op");
     if (r < 0 && op->result == 0)
         op->result = r;
 }
@@ -263,7 +264,7 @@ static void fail_all(struct store_op *const *ops, size_t n, int r)
 
 static void write_batch(struct store_conn *conn, struct store_op *const *ops, size_t n)
 {
-    int r = sqlite_exec(conn, "BEGIN IMMEDIATE");
+    int r = run_plain(conn, "BEGIN IMMEDIATE");
     if (r < 0) {
         fail_all(ops, n, r);
         return;
@@ -276,7 +277,7 @@ static void write_batch(struct store_conn *conn, struct store_op *const *ops, si
             return;
         }
     }
-    r = sqlite_exec(conn, "COMMIT");
+    r = run_plain(conn, "COMMIT");
     if (r < 0) {
         fail_all(ops, n, r);
         sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
@@ -285,7 +286,7 @@ static void write_batch(struct store_conn *conn, struct store_op *const *ops, si
 
 static void read_one(struct store_conn *conn, struct store_op *op)
 {
-    op->result = sqlite_exec(conn, "BEGIN");
+    op->result = run_plain(conn, "BEGIN");
     if (op->result < 0)
         return;
     op->result = run[op->id](conn, op);

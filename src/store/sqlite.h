@@ -14,8 +14,6 @@ struct store_conn {
 
 /* Copies the database's last error into the connection. */
 void sqlite_keep_error(struct store_conn *conn);
-/* Runs statements that have no parameters and no rows. 0 or negative. */
-int sqlite_exec(struct store_conn *conn, const char *sql);
 /* Rows that the last change touched. */
 int sqlite_changes(struct store_conn *conn);
 /* Rows of a piece. */

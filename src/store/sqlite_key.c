@@ -4,7 +4,8 @@
 #include "store/key.h"
 #include "store/sqlite.h"
 
-int sqlite_key_list(struct store_conn *conn, struct store_op *op)
+/* Those of one purpose, newest first. */
+static int list_keys(struct store_conn *conn, struct store_op *op)
 {
     _cleanup_(query_end) struct query q = query_start(
         conn, "SELECT kid, purpose, secret, created_at, retires_at, expires_at FROM signing_keys"
@@ -54,41 +55,5 @@ int sqlite_key_rotate(struct store_conn *conn, struct store_op *op)
         if (r < 0)
             return r == -EEXIST ? STORE_EXISTS : r;
     }
-    return sqlite_key_list(conn, op);
-}
-
-int sqlite_setting_get(struct store_conn *conn, struct store_op *op)
-{
-    _cleanup_(query_end) struct query q =
-        query_start(conn, "SELECT value FROM settings WHERE name = ?");
-    query_bind_text(&q, op->in.name);
-    int r = query_step(&q);
-    if (r != 1)
-        return r == 0 ? STORE_NOT_FOUND : r;
-    op->out.text = store_op_str(op, query_borrow_text(&q));
-    return op->result;
-}
-
-int sqlite_setting_set(struct store_conn *conn, struct store_op *op)
-{
-    _cleanup_(query_end) struct query q =
-        query_start(conn, "INSERT INTO settings (name, value) VALUES (?1, ?2)"
-                          " ON CONFLICT DO UPDATE SET value = ?2");
-    query_bind_text(&q, op->in.name);
-    query_bind_text(&q, op->in.text);
-    return query_run(&q);
-}
-
-int sqlite_setting_init(struct store_conn *conn, struct store_op *op)
-{
-    {
-        _cleanup_(query_end) struct query q = query_start(
-            conn, "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING");
-        query_bind_text(&q, op->in.name);
-        query_bind_text(&q, op->in.text);
-        int r = query_run(&q);
-        if (r < 0)
-            return r;
-    }
-    return sqlite_setting_get(conn, op);
+    return list_keys(conn, op);
 }

@@ -177,7 +177,7 @@ int sqlite_shared_list(struct store_conn *conn, struct store_op *op)
 }
 
 /* Counts one target up; the new generation is the operation's number. */
-int sqlite_generation_bump(struct store_conn *conn, struct store_op *op)
+static int count_generation(struct store_conn *conn, struct store_op *op)
 {
     _cleanup_(query_end) struct query q = query_start(
         conn, "INSERT INTO share_generations (agent_id, target, generation) VALUES (?, ?, 1)"
@@ -206,7 +206,7 @@ int sqlite_share_delete(struct store_conn *conn, struct store_op *op)
     int r = delete_share(conn, op);
     if (r < 0)
         return r;
-    return sqlite_changes(conn) ? sqlite_generation_bump(conn, op) : STORE_NOT_FOUND;
+    return sqlite_changes(conn) ? count_generation(conn, op) : STORE_NOT_FOUND;
 }
 
 static int insert_share(struct store_conn *conn, const struct store_op *op)
@@ -255,27 +255,6 @@ int sqlite_share_set(struct store_conn *conn, struct store_op *op)
             r = insert_user(conn, op, share->users.items[i]);
     }
     if (r == 0)
-        r = sqlite_generation_bump(conn, op);
+        r = count_generation(conn, op);
     return r ? r : sqlite_share_get(conn, op);
-}
-
-int sqlite_generation_list(struct store_conn *conn, struct store_op *op)
-{
-    _cleanup_(query_end) struct query q =
-        query_start(conn, "SELECT agent_id, target, generation FROM share_generations"
-                          " WHERE (agent_id, target) > (coalesce(?, x''), ?)"
-                          " ORDER BY agent_id, target LIMIT ?");
-    query_bind_id(&q, &op->in.page.after);
-    query_bind_text(&q, op->in.name);
-    query_bind_int(&q, sqlite_page_limit(op->in.page));
-    int r;
-    while ((r = query_step(&q)) == 1) {
-        struct share_generation *g = store_op_row(op, sizeof(*g));
-        if (!g)
-            return -ENOBUFS;
-        g->agent_id = query_id(&q);
-        query_text(&q, g->target, sizeof(g->target));
-        g->generation = query_int(&q);
-    }
-    return r;
 }

@@ -112,13 +112,6 @@ int sqlite_token_revoke(struct store_conn *conn, struct store_op *op)
     return r < 0 ? r : sqlite_changes(conn) ? 0 : STORE_NOT_FOUND;
 }
 
-int sqlite_token_revoke_all(struct store_conn *conn, struct store_op *op)
-{
-    _cleanup_(query_end) struct query q = query_start(conn, "DELETE FROM tokens WHERE user_id = ?");
-    query_bind_id(&q, &op->in.id);
-    return query_run(&q);
-}
-
 int sqlite_token_prune(struct store_conn *conn, struct store_op *op)
 {
     _cleanup_(query_end) struct query q =

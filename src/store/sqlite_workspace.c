@@ -87,7 +87,7 @@ int sqlite_workspace_get(struct store_conn *conn, struct store_op *op)
     return answer_one(&q, op);
 }
 
-int sqlite_workspace_get_id(struct store_conn *conn, struct store_op *op)
+static int answer_by_id(struct store_conn *conn, struct store_op *op)
 {
     _cleanup_(query_end) struct query q =
         query_start(conn, "SELECT " WORKSPACE_COLUMNS WORKSPACE_FROM "WHERE workspaces.id = ?");
@@ -184,7 +184,7 @@ int sqlite_workspace_create(struct store_conn *conn, struct store_op *op)
     int r = insert_workspace(conn, &op->in.id, ws);
     for (size_t i = 0; r == 0 && i < ws->n_agents; i++)
         r = insert_agent(conn, &op->in.id, &ws->agents[i], i, ws->now);
-    return r ? r : sqlite_workspace_get_id(conn, op);
+    return r ? r : answer_by_id(conn, op);
 }
 
 int sqlite_workspace_delete(struct store_conn *conn, struct store_op *op)

@@ -250,10 +250,6 @@ static void tokens_are_listed_newest_first_without_app_tokens(void **state)
     page.after = a.last_id;
     ASK(p, &a, store_token_list(p->store, p->loop, bob.id, page, on_tokens, &a));
     assert_string_equal(a.names, "first ");
-    ASK(p, &a, store_token_revoke_all(p->store, p->loop, bob.id, on_done, &a));
-    ASK(p, &a, store_token_list(p->store, p->loop, bob.id, all, on_tokens, &a));
-    assert_int_equal(a.n, 0);
-    assert_int_equal(find(p, &a, 5), 0);
 }
 
 static void expired_tokens_are_pruned_and_touches_show(void **state)

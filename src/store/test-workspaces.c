@@ -141,7 +141,7 @@ static void an_agent_that_comes_and_goes_is_remembered(void **state)
     store_agent_seen(p->store, NULL, id, 60, NULL, NULL);
     store_agent_seen(p->store, NULL, id, 55, NULL, NULL); /* it never goes back */
     /* A change asked for later was made later. */
-    ASK(p, &a, store_setting_set(p->store, p->loop, "x", "y", on_done, &a));
+    ASK(p, &a, store_token_prune(p->store, p->loop, 0, on_done, &a));
     ASK(p, &a, store_agent_get(p->store, p->loop, id, on_agent, &a));
     assert_memory_equal(a.agents[0].pin, info.pin, AGENT_PIN_LEN);
     assert_string_equal(a.agents[0].version, "0.1.0");
@@ -250,14 +250,6 @@ static void on_number(void *ud, int r, int64_t n)
 {
     on_done(ud, r);
     ((struct answer *)ud)->num = n;
-}
-
-static void on_generations(void *ud, int r, const struct share_generation *list, size_t n)
-{
-    struct answer *a = ud;
-    start_list(a, r, n);
-    for (size_t i = 0; i < n; i++)
-        add_name(a, list[i].target);
 }
 
 #define SET_SHARE(p, a, s) ASK(p, a, store_share_set((p)->store, (p)->loop, s, on_share, a))
@@ -443,16 +435,6 @@ static void generations_only_grow(void **state)
     GET_SHARE(p, &a, agent, "80");
     assert_int_equal(a.share.generation, 4);
     assert_string_equal(a.names, "");
-
-    ASK(p, &a, store_generation_bump(p->store, p->loop, agent, "jupyter", on_number, &a));
-    assert_int_equal(a.num, 1);
-    assert_int_equal(
-        ASK(p, &a, store_generation_bump(p->store, p->loop, id_new(), "x", on_number, &a)),
-        STORE_NOT_FOUND);
-    ASK(p, &a, store_generation_list(p->store, p->loop, none, "", 0, on_generations, &a));
-    assert_string_equal(a.names, "80 jupyter ");
-    ASK(p, &a, store_generation_list(p->store, p->loop, agent, "80", 1, on_generations, &a));
-    assert_string_equal(a.names, "jupyter ");
 }
 
 static void with_the_workspace_go_agents_and_shares(void **state)
@@ -467,10 +449,9 @@ static void with_the_workspace_go_agents_and_shares(void **state)
     assert_int_equal(ASK(p, &a, store_workspace_delete(p->store, p->loop, ws, on_done, &a)), 0);
     assert_int_equal(find_agent(p, &a, 1), STORE_NOT_FOUND);
     assert_int_equal(GET_SHARE(p, &a, share.agent_id, "80"), STORE_NOT_FOUND);
-    ASK(p, &a, store_generation_list(p->store, p->loop, none, "", 0, on_generations, &a));
-    assert_int_equal(a.n, 0);
-    assert_int_equal(ASK(p, &a, store_workspace_get_id(p->store, p->loop, ws, on_workspace, &a)),
-                     STORE_NOT_FOUND);
+    assert_int_equal(
+        ASK(p, &a, store_workspace_get(p->store, p->loop, "bob", "ws", on_workspace, &a)),
+        STORE_NOT_FOUND);
     assert_int_equal(ASK(p, &a, store_workspace_delete(p->store, p->loop, ws, on_done, &a)),
                      STORE_NOT_FOUND);
 }

@@ -76,14 +76,6 @@ struct store_op *store_token_revoke(struct store *s, struct loop *loop, struct i
     return store_op_submit(op);
 }
 
-struct store_op *store_token_revoke_all(struct store *s, struct loop *loop, struct id user_id,
-                                        store_done_fn *fn, void *ud)
-{
-    struct store_op *op = done_op(s, loop, STORE_OP_TOKEN_REVOKE_ALL, fn, ud);
-    op->in.id = user_id;
-    return store_op_submit(op);
-}
-
 struct store_op *store_token_prune(struct store *s, struct loop *loop, usec_t now,
                                    store_done_fn *fn, void *ud)
 {

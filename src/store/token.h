@@ -39,9 +39,6 @@ struct store_op *store_token_list(struct store *s, struct loop *loop, struct id 
 /* With the app tokens that hang on it. */
 struct store_op *store_token_revoke(struct store *s, struct loop *loop, struct id id,
                                     store_done_fn *fn, void *ud);
-/* All of a user. */
-struct store_op *store_token_revoke_all(struct store *s, struct loop *loop, struct id user_id,
-                                        store_done_fn *fn, void *ud);
 /* Removes what has expired before `now`. */
 struct store_op *store_token_prune(struct store *s, struct loop *loop, usec_t now,
                                    store_done_fn *fn, void *ud);

@@ -77,14 +77,6 @@ struct store_op *store_workspace_get(struct store *s, struct loop *loop, const c
     return store_op_submit(op);
 }
 
-struct store_op *store_workspace_get_id(struct store *s, struct loop *loop, struct id id,
-                                        store_workspace_fn *fn, void *ud)
-{
-    struct store_op *op = workspace_op(s, loop, STORE_OP_WORKSPACE_GET_ID, fn, ud);
-    op->in.id = id;
-    return store_op_submit(op);
-}
-
 struct store_op *store_workspace_list(struct store *s, struct loop *loop, struct id owner_id,
                                       struct store_page page, store_workspaces_fn *fn, void *ud)
 {

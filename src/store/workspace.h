@@ -33,8 +33,6 @@ struct store_op *store_workspace_create(struct store *s, struct loop *loop,
                                         store_workspace_fn *fn, void *ud);
 struct store_op *store_workspace_get(struct store *s, struct loop *loop, const char *owner,
                                      const char *name, store_workspace_fn *fn, void *ud);
-struct store_op *store_workspace_get_id(struct store *s, struct loop *loop, struct id id,
-                                        store_workspace_fn *fn, void *ud);
 /* Of one owner, or of all with a zero id. `after` of a page is the last workspace's id. */
 struct store_op *store_workspace_list(struct store *s, struct loop *loop, struct id owner_id,
                                       struct store_page page, store_workspaces_fn *fn, void *ud);

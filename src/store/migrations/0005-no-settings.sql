@@ -1,0 +1,3 @@
+-- Nothing was ever kept in it.
+
+DROP TABLE settings;
