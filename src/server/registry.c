@@ -1,38 +1,15 @@
-/*
- * Watchers are told by a call posted to their loop. Such a call may still be on its way when the
- * watcher ends, so a watcher is counted: one for its owner, one for each call under way.
- */
 #include "server/registry.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 struct registry {
     pthread_mutex_t lock;
     struct map *agents; /* id as text: struct presence */
-    struct list watches;
     uint64_t next_link_id;
-};
-
-struct registry_watch {
-    struct list link;
-    struct registry *registry;
-    struct loop *loop;
-    registry_changed_fn *changed; /* touched on the loop's thread only; NULL: ended */
-    void *ud;
-    atomic_uint refs;
-};
-
-struct notice {
-    struct registry_watch *watch;
-    struct presence presence;
-    bool connected;
 };
 
 struct registry *registry_new(void)
@@ -41,7 +18,6 @@ struct registry *registry_new(void)
 
     pthread_mutex_init(&r->lock, NULL);
     r->agents = map_new();
-    list_init(&r->watches);
     r->next_link_id = 1;
     return r;
 }
@@ -71,37 +47,6 @@ uint64_t registry_next_link_id(struct registry *r)
     return id;
 }
 
-static void watch_unref(struct registry_watch *w)
-{
-    if (atomic_fetch_sub(&w->refs, 1) == 1)
-        free(w);
-}
-
-static void deliver(void *ud)
-{
-    struct notice *n = ud;
-
-    if (n->watch->changed)
-        n->watch->changed(&n->presence, n->connected, n->watch->ud);
-    watch_unref(n->watch);
-    free(n);
-}
-
-/* With the lock held, so that watchers see changes in the order in which they happened. */
-static void tell(struct registry *r, const struct presence *p, bool connected)
-{
-    struct registry_watch *w;
-
-    list_for_each (w, &r->watches, link) {
-        struct notice *n = new0(struct notice);
-        n->watch = w;
-        n->presence = *p;
-        n->connected = connected;
-        atomic_fetch_add(&w->refs, 1);
-        loop_post(w->loop, deliver, n);
-    }
-}
-
 bool registry_enter(struct registry *r, const struct presence *p, struct presence *ret_replaced)
 {
     char key[ID_TEXT_SIZE];
@@ -110,7 +55,6 @@ bool registry_enter(struct registry *r, const struct presence *p, struct presenc
     id_format(&p->agent_id, key);
     pthread_mutex_lock(&r->lock);
     old = map_put(r->agents, key, xmemdup(p, sizeof(*p)));
-    tell(r, p, true);
     pthread_mutex_unlock(&r->lock);
     if (!old)
         return false;
@@ -135,10 +79,8 @@ bool registry_leave(struct registry *r, const struct id *agent_id, uint64_t link
 
     pthread_mutex_lock(&r->lock);
     p = find(r, agent_id, link_id);
-    if (p) {
+    if (p)
         map_take(r->agents, id_format(agent_id, key));
-        tell(r, p, false);
-    }
     pthread_mutex_unlock(&r->lock);
     free(p);
     return p != NULL;
@@ -177,32 +119,4 @@ size_t registry_len(struct registry *r)
     n = map_len(r->agents);
     pthread_mutex_unlock(&r->lock);
     return n;
-}
-
-struct registry_watch *registry_watch_new(struct registry *r, struct loop *loop,
-                                          registry_changed_fn *changed, void *ud)
-{
-    struct registry_watch *w = new0(struct registry_watch);
-
-    w->registry = r;
-    w->loop = loop;
-    w->changed = changed;
-    w->ud = ud;
-    atomic_init(&w->refs, 1);
-    pthread_mutex_lock(&r->lock);
-    list_append(&r->watches, &w->link);
-    pthread_mutex_unlock(&r->lock);
-    return w;
-}
-
-struct registry_watch *registry_watch_free(struct registry_watch *w)
-{
-    if (!w)
-        return NULL;
-    pthread_mutex_lock(&w->registry->lock);
-    list_remove(&w->link);
-    pthread_mutex_unlock(&w->registry->lock);
-    w->changed = NULL;
-    watch_unref(w);
-    return NULL;
 }

@@ -13,7 +13,6 @@
 #include "model/id.h"
 #include "model/workspace.h"
 
-struct loop;
 struct registry;
 
 /* A connected agent. Times are since 1970 UTC. */
@@ -30,7 +29,7 @@ struct presence {
 };
 
 struct registry *registry_new(void);
-/* Nobody may watch any more. Returns NULL; accepts NULL. */
+/* Returns NULL; accepts NULL. */
 struct registry *registry_free(struct registry *r);
 
 /* A number for a new connection. */
@@ -47,11 +46,3 @@ bool registry_leave(struct registry *r, const struct id *agent_id, uint64_t link
 void registry_seen(struct registry *r, const struct id *agent_id, uint64_t link_id, usec_t now);
 bool registry_get(struct registry *r, const struct id *agent_id, struct presence *ret);
 size_t registry_len(struct registry *r);
-
-/* An agent came (also: came anew) or went. Called on the loop that watches. */
-typedef void registry_changed_fn(const struct presence *p, bool connected, void *ud);
-struct registry_watch;
-struct registry_watch *registry_watch_new(struct registry *r, struct loop *loop,
-                                          registry_changed_fn *changed, void *ud);
-/* On the loop's thread; no callback afterwards. Returns NULL; accepts NULL. */
-struct registry_watch *registry_watch_free(struct registry_watch *w);

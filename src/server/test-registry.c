@@ -60,41 +60,6 @@ static void a_second_connection_replaces_the_first(void **state)
     registry_free(r);
 }
 
-struct watcher {
-    char seen[64];
-};
-
-static void on_change(const struct presence *p, bool connected, void *ud)
-{
-    struct watcher *w = ud;
-    size_t len = strlen(w->seen);
-
-    snprintf(w->seen + len, sizeof(w->seen) - len, "%c%u ", connected ? '+' : '-', p->worker);
-}
-
-static void watchers_are_told_in_order_on_their_loop(void **state)
-{
-    struct loop *loop = loop_new();
-    struct registry *r = registry_new();
-    struct watcher one = {0}, two = {0};
-    struct registry_watch *w1 = registry_watch_new(r, loop, on_change, &one);
-    struct registry_watch *w2 = registry_watch_new(r, loop, on_change, &two);
-    struct presence a = of(r, id_new(), 1), b = of(r, a.agent_id, 2), replaced;
-
-    (void)state;
-    registry_enter(r, &a, &replaced);
-    registry_enter(r, &b, &replaced);
-    registry_leave(r, &b.agent_id, b.link_id);
-    assert_string_equal(one.seen, "");
-    registry_watch_free(w2); /* with calls on their way to it */
-    loop_turn(loop, false);
-    assert_string_equal(one.seen, "+1 +2 -2 ");
-    assert_string_equal(two.seen, "");
-    registry_watch_free(w1);
-    registry_free(r);
-    loop_free(loop);
-}
-
 enum { THREADS = 4, ROUNDS = 2000 };
 
 struct racer {
@@ -143,7 +108,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_is_found_while_it_is_connected),
         cmocka_unit_test(a_second_connection_replaces_the_first),
-        cmocka_unit_test(watchers_are_told_in_order_on_their_loop),
         cmocka_unit_test(workers_may_use_it_at_the_same_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
