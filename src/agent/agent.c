@@ -87,7 +87,6 @@ static void link_changed(struct agent_link *l, const struct link_status *status,
                   LOG_INT("next_try_ms", status->next_try / USEC_PER_MSEC));
         break;
     case LINK_CONNECTING:
-    case LINK_STATE_COUNT:
         break;
     }
 }

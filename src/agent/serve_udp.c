@@ -93,7 +93,7 @@ static void target_resolved(int result, const struct addr *addrs, size_t n_addrs
     struct udp_channel *c = ud;
     c->query = NULL;
     if (result < 0 || n_addrs == 0) {
-        refuse(c, result == -ENOENT ? DIAL_NAME_NOT_FOUND : DIAL_NAME_FAILED, NULL);
+        refuse(c, result < 0 ? dial_result_from_dns(result) : DIAL_NAME_FAILED, NULL);
         return;
     }
     struct err err = ERR_INIT;

@@ -51,11 +51,6 @@ bool forward_policy_equal(const struct forward_policy *a, const struct forward_p
            text_list_equal(&a->permit_listen, &b->permit_listen);
 }
 
-static char *dup_or_null(const char *s)
-{
-    return s ? xstrdup(s) : NULL;
-}
-
 void app_deinit(struct app *app)
 {
     free(app->display_name);
@@ -63,16 +58,6 @@ void app_deinit(struct app *app)
     free(app->url);
     free(app->healthcheck.url);
     *app = (struct app){0};
-}
-
-struct app app_copy(const struct app *app)
-{
-    struct app copy = *app;
-    copy.display_name = dup_or_null(app->display_name);
-    copy.icon = dup_or_null(app->icon);
-    copy.url = dup_or_null(app->url);
-    copy.healthcheck.url = dup_or_null(app->healthcheck.url);
-    return copy;
 }
 
 void template_init(struct template *t)
@@ -89,17 +74,6 @@ void template_deinit(struct template *t)
         app_deinit(&t->apps[i]);
     free(t->apps);
     *t = (struct template){0};
-}
-
-struct template template_copy(const struct template *t)
-{
-    struct template copy = *t;
-    copy.description = dup_or_null(t->description);
-    copy.forwarding = forward_policy_copy(&t->forwarding);
-    copy.apps = t->n_apps ? xcalloc(t->n_apps, sizeof(*copy.apps)) : NULL;
-    for (size_t i = 0; i < t->n_apps; i++)
-        copy.apps[i] = app_copy(&t->apps[i]);
-    return copy;
 }
 
 int template_add_app(struct template *t, const struct app *app)

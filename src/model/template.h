@@ -60,7 +60,6 @@ struct app {
 };
 
 void app_deinit(struct app *app);
-struct app app_copy(const struct app *app);
 
 struct template
 {
@@ -82,8 +81,6 @@ struct template
 void template_init(struct template *t);
 /* Frees what it owns; accepts a half-filled one. */
 void template_deinit(struct template *t);
-/* A copy that owns its own strings. */
-struct template template_copy(const struct template *t);
 /* The app of that slug; NULL: there is none. Borrowed. */
 const struct app *template_find_app(const struct template *t, const char *slug);
 /* How far the owner of a workspace may share this app: as it is anyhow, or as ports may be. */

@@ -21,27 +21,6 @@ static void the_default_policy_is_loopback_only_for_listeners(void **state)
     assert_string_equal(t.forwarding.permit_open.items[0], "*:*");
 }
 
-static void a_copy_owns_its_own_strings(void **state)
-{
-    struct template t;
-    template_init(&t);
-    t.description = xstrdup("text");
-    struct app app = {
-        .slug = "jupyter", .url = xstrdup("http://localhost:8888"), .share = SHARE_OWNER};
-    app.healthcheck.url = xstrdup("http://localhost:8888/api");
-    assert_int_equal(template_add_app(&t, &app), 0);
-
-    _cleanup_(template_deinit) struct template copy = template_copy(&t);
-    template_deinit(&t);
-    assert_string_equal(copy.description, "text");
-    assert_int_equal(copy.n_apps, 1);
-    assert_string_equal(copy.apps[0].slug, "jupyter");
-    assert_string_equal(copy.apps[0].url, "http://localhost:8888");
-    assert_string_equal(copy.apps[0].healthcheck.url, "http://localhost:8888/api");
-    assert_null(copy.apps[0].icon);
-    assert_string_equal(copy.forwarding.permit_open.items[0], "*:*");
-}
-
 static void apps_have_a_ceiling(void **state)
 {
     _cleanup_(template_deinit) struct template t;
@@ -89,7 +68,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_policy_is_loopback_only_for_listeners),
-        cmocka_unit_test(a_copy_owns_its_own_strings),
         cmocka_unit_test(apps_have_a_ceiling),
         cmocka_unit_test(a_policy_differs_in_each_of_its_fields),
         cmocka_unit_test(a_text_list_has_a_ceiling),

@@ -67,15 +67,3 @@ size_t capsule_udp_header(size_t payload_len, unsigned char dst[static CAPSULE_H
     wire_write_varint(&w, CONTEXT_UDP);
     return w.len;
 }
-
-int capsule_append_udp(struct buf *dst, const void *payload, size_t len)
-{
-    unsigned char header[CAPSULE_HEADER_MAX];
-    if (len > CAPSULE_UDP_PAYLOAD_MAX)
-        return -EMSGSIZE;
-    size_t header_len = capsule_udp_header(len, header);
-    if (buf_room(dst) < header_len + len)
-        return -ENOBUFS;
-    int r = buf_append(dst, header, header_len);
-    return r < 0 ? r : buf_append(dst, payload, len);
-}

@@ -33,5 +33,3 @@ int capsule_read(struct capsule_reader *r, const void *data, size_t len, size_t 
 
 /* Writes what goes before a payload of `payload_len` bytes; returns the length of that. */
 size_t capsule_udp_header(size_t payload_len, unsigned char dst[static CAPSULE_HEADER_MAX]);
-/* Appends a whole capsule. 0; -EMSGSIZE: the payload is too long; -ENOBUFS. */
-int capsule_append_udp(struct buf *dst, const void *payload, size_t len);

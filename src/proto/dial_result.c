@@ -111,17 +111,6 @@ const char *dial_result_name(enum dial_result result)
     return results[result].name;
 }
 
-int dial_result_parse(struct span name, enum dial_result *ret)
-{
-    for (size_t i = 0; i < ARRAY_LEN(results); i++) {
-        if (span_is(name, results[i].name)) {
-            *ret = (enum dial_result)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
 int dial_result_status(enum dial_result result)
 {
     return results[result].status;

@@ -34,7 +34,6 @@ int dial_result_to_errno(enum dial_result result);
 const char *dial_result_text(enum dial_result result);
 /* One word for records: "refused", "timeout", "name_not_found", ... */
 const char *dial_result_name(enum dial_result result);
-int dial_result_parse(struct span name, enum dial_result *ret);
 
 /* The HTTP status of an answer that says so (RFC 9209 section 2.3): 200, 403, 502, 504, ... */
 int dial_result_status(enum dial_result result);

@@ -38,7 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(a == b && whole == pieces);
 
     _cleanup_(buf_deinit) struct buf wire = BUF_INIT(CAPSULE_MAX_LEN);
-    if (capsule_append_udp(&wire, data, size) == 0) {
+    unsigned char header[CAPSULE_HEADER_MAX];
+    if (size <= CAPSULE_UDP_PAYLOAD_MAX) {
+        buf_append(&wire, header, capsule_udp_header(size, header));
+        buf_append(&wire, data, size);
         struct capsule_reader reader = {0};
         struct span payload;
         size_t n;

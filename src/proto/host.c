@@ -107,11 +107,3 @@ bool host_is_loopback(struct span host)
         return span_starts(plain, "127.");
     return span_is(plain, "localhost") || span_ends(plain, ".localhost") || span_is(plain, "::1");
 }
-
-bool host_is_wildcard(struct span host)
-{
-    char text[HOST_SIZE];
-    if (host.len == 0 || span_is(host, "*"))
-        return true;
-    return host_normalize(host, text) == 0 && (str_eq(text, "0.0.0.0") || str_eq(text, "::"));
-}

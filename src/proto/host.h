@@ -27,5 +27,3 @@ int host_normalize(struct span host, char ret_host[static HOST_SIZE]);
 
 /* localhost or a name below it, 127.0.0.0/8, ::1 (and IPv4-mapped forms). */
 bool host_is_loopback(struct span host);
-/* Every address of the machine: "*", "", 0.0.0.0, ::. */
-bool host_is_wildcard(struct span host);

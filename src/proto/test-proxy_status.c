@@ -23,10 +23,9 @@ static void every_result_survives_the_field(void **state)
 static void every_result_has_names_and_a_status(void **state)
 {
     for (enum dial_result v = DIAL_OK; v < DIAL_RESULT_COUNT; v++) {
-        enum dial_result back;
         assert_true(dial_result_text(v)[0]);
-        assert_int_equal(dial_result_parse(span_of(dial_result_name(v)), &back), 0);
-        assert_int_equal(back, v);
+        for (enum dial_result other = DIAL_OK; other < v; other++)
+            assert_string_not_equal(dial_result_name(v), dial_result_name(other));
         int status = dial_result_status(v);
         assert_true(v == DIAL_OK ? status == 200 : status >= 400 && status < 600);
         assert_true(v == DIAL_OK ? dial_result_to_errno(v) == 0 : dial_result_to_errno(v) < 0);

@@ -97,22 +97,11 @@ struct agent_link *agent_link_new(struct loop *loop, const struct agent_link_opt
     return l;
 }
 
-struct tunnel_session *agent_link_session(struct agent_link *l)
-{
-    return l->session;
-}
-
 void agent_link_retry_now(struct agent_link *l)
 {
     backoff_reset(&l->backoff);
     if (timer_pending(&l->retry))
         timer_start(&l->retry, 0);
-}
-
-void agent_link_drain(struct agent_link *l)
-{
-    if (l->session)
-        tunnel_session_drain(l->session);
 }
 
 struct agent_link *agent_link_free(struct agent_link *l)

@@ -25,11 +25,7 @@ struct agent_link_options {
 
 /* Starts at once. No callback inside this call. */
 struct agent_link *agent_link_new(struct loop *loop, const struct agent_link_options *options);
-/* The session while LINK_CONNECTED, else NULL. */
-struct tunnel_session *agent_link_session(struct agent_link *l);
 /* The network is (or may be) back: tries at once if it is waiting. */
 void agent_link_retry_now(struct agent_link *l);
-/* Tells the server to open nothing more; channels go on until the link is freed. */
-void agent_link_drain(struct agent_link *l);
 /* Returns NULL; accepts NULL. */
 struct agent_link *agent_link_free(struct agent_link *l);

@@ -7,10 +7,8 @@ enum link_state {
     LINK_CONNECTING,
     LINK_CONNECTED,
     LINK_WAITING, /* for the next attempt */
-    LINK_DENIED,  /* agent: waiting too; peer: over */
-    LINK_STATE_COUNT
+    LINK_DENIED   /* agent: waiting too; peer: over */
 };
-const char *link_state_name(enum link_state state);
 
 struct link_status {
     enum link_state state;
