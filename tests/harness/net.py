@@ -9,11 +9,14 @@ from pathlib import Path
 
 # Numbers for names that nothing else in this run has.
 COUNTER = itertools.count(1)
+# Where the next free port is looked for, so that none is given twice before all have been.
+LOWEST_PORT = 10000
+NEXT_PORT = None
 
 
 def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
     """A port that is free, and below those that the kernel gives to others on its own, so that
-    nobody else takes it by chance before it is used."""
+    nobody else takes it by chance before it is used. Asked twice, it is another one."""
     return free_range(1, kind, host)
 
 
@@ -31,10 +34,15 @@ def free_port_of_both(host="127.0.0.1"):
 
 def free_range(count, kind=socket.SOCK_STREAM, host="127.0.0.1"):
     """The first of `count` neighbouring ports of that sort."""
+    global NEXT_PORT
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     limits = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    end = max(2 * LOWEST_PORT, int(limits[0]))
     for _ in range(1000):
-        first = random.randrange(10000, max(20000, int(limits[0]) - count))
+        first = NEXT_PORT or random.randrange(LOWEST_PORT, end)
+        if first + count > end:
+            first = LOWEST_PORT
+        NEXT_PORT = first + count
         try:
             for port in range(first, first + count):
                 with socket.socket(family, kind) as s:
