@@ -62,6 +62,17 @@ def listens(port, host="127.0.0.1"):
         return False
 
 
+def has_listener(port):
+    """Whether a TCP socket listens on that port, at any address. It is not connected to."""
+    listening, number = "0A", f":{port:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == listening and fields[1].endswith(number):
+                return True
+    return False
+
+
 class TcpServer:
     """Runs `handle(connection)` on a thread for each connection. Port 0: any; or a path."""
 

@@ -228,6 +228,9 @@ def binds(ssh, spec, target):
     result = ssh.run("-o", "ExitOnForwardFailure=yes", "-R", f"{spec}:{HOST}:{target}", "true",
                      code=None)
     assert result.code == 0 or REMOTE_REFUSED in result.err, str(result)
+    # ssh ends before its sshd has, and the next one may want the same port.
+    port = int(spec.rsplit(":", 1)[-1])
+    until(lambda: not port or not net.has_listener(port), f"{port} is free again")
     return result.code == 0
 
 
