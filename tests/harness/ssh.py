@@ -47,7 +47,9 @@ class Ssh:
         """Runs one of OpenSSH's programs to its end."""
         return self.run_any(*self.argv(program, *args), **options)
 
-    def start(self, supervisor, *args, good_codes=(0, 255, -signal.SIGTERM), env=None):
-        """Starts ssh, which goes on until it is stopped."""
+    def start(self, supervisor, *args, good_codes=(0, 255, -signal.SIGKILL), env=None):
+        """Starts ssh, which goes on until it is stopped: by SIGKILL, as it may miss others (see
+        ssh_forward.py)."""
         return supervisor.start("ssh", self.argv("ssh", *args), cwd=self.person.home,
-                                good_codes=good_codes, env=self.environment(**(env or {})))
+                                good_codes=good_codes, stop_signal=signal.SIGKILL,
+                                env=self.environment(**(env or {})))

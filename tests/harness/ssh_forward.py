@@ -3,10 +3,31 @@ import signal
 import socket
 import struct
 import subprocess
+from pathlib import Path
 
 from . import net
 from .adit import PROGRAM, clean_environment
 from .wait import SCALE, until
+
+
+def sshds(agent):
+    """The process ids of the sshds that an agent has started. (Once somebody has logged in, their
+    command lines say nothing of where they came from.)"""
+    tasks = Path(f"/proc/{agent.pid}/task").glob("*/children")
+    children = b" ".join(read_if_there(each) for each in tasks).split()
+    return [pid for pid in map(int, children) if is_running(pid, b"sshd")]
+
+
+def is_running(pid, name):
+    """Whether the process is there, and that program. One that nobody has waited for is not."""
+    return name in read_if_there(Path(f"/proc/{pid}/cmdline"))
+
+
+def read_if_there(file):
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 class SshForwards:

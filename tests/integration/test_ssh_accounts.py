@@ -10,7 +10,7 @@ import pytest
 
 from harness import net
 from harness.adit import PROGRAM
-from harness.ssh_forward import SshForwards
+from harness.ssh_forward import SshForwards, is_running, sshds
 from harness.wait import until
 
 HOST = "127.0.0.1"
@@ -109,18 +109,6 @@ def folders(workspace):
     return list((workspace.token_file.parent / "tmp").glob("adit-ssh.*"))
 
 
-def sshds_of(workspace):
-    found = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if str(workspace.token_file.parent).encode() in each.read_bytes() \
-                    and b"sshd" in each.read_bytes():
-                found.append(each)
-        except OSError:
-            pass
-    return found
-
-
 def test_a_killed_agent_leaves_nothing_that_the_next_one_does_not_remove(deployment, supervisor,
                                                                          tcp_echo):
     workspace = deployment.workspace()
@@ -129,10 +117,12 @@ def test_a_killed_agent_leaves_nothing_that_the_next_one_does_not_remove(deploym
     ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}")
     made = folders(workspace)
     assert [oct(each.stat().st_mode & 0o777) for each in made] == ["0o700"]
+    started = sshds(workspace.agent)
+    assert started
     os.kill(workspace.agent.pid, signal.SIGKILL)
     workspace.agent.killed = True
     until(lambda: not net.listens(port), "the listener is gone", 2)
-    until(lambda: not sshds_of(workspace), "sshd is gone", 2)
+    until(lambda: not any(is_running(pid, b"sshd") for pid in started), "sshd is gone", 2)
     assert folders(workspace) == made
     workspace.start_agent()
     assert folders(workspace) == []
@@ -140,4 +130,4 @@ def test_a_killed_agent_leaves_nothing_that_the_next_one_does_not_remove(deploym
     assert net.exchange((HOST, port), b"again") == b"again"
     running.stop()
     until(lambda: folders(workspace) == [], "its folder is gone", 5)
-    until(lambda: not sshds_of(workspace), "sshd is gone", 2)
+    until(lambda: not sshds(workspace.agent), "sshd is gone", 2)
