@@ -13,6 +13,8 @@ import time
 
 import requests
 
+from .wait import SCALE
+
 DOMAIN = "apps.example.test"
 WEBSOCKET_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -93,7 +95,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for _ in range(self.server.events):
             self.wfile.write(f"data: {time.monotonic()}\n\n".encode())
             self.wfile.flush()
-            self.server.pause.wait(0.1)
+            if not self.server.event_seen.acquire(timeout=20 * SCALE):
+                return
 
     def big(self, size):
         self.send_response(200)
@@ -141,12 +144,13 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class App:
-    """A web service that says what it got, with a few paths that do more."""
+    """A web service that says what it got, with a few paths that do more. It sends an event only
+    when the one before was seen(), so that none may wait for the next."""
 
     def __init__(self, certificate=None):
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.events = 5
-        self.server.pause = threading.Event()
+        self.server.event_seen = threading.Semaphore(0)
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
@@ -155,8 +159,11 @@ class App:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
+    def seen(self):
+        self.server.event_seen.release()
+
     def close(self):
-        self.server.pause.set()
+        self.server.event_seen.release()
         self.server.shutdown()
         self.server.server_close()
 
