@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -284,18 +285,23 @@ def test_an_agent_that_is_refused_ends_its_direct_connections(own_workspace, sup
 
 # ---- adit ping ----
 
-def test_ping_shows_the_moment_when_it_becomes_direct(workspace):
-    owner = workspace.owner
-    events = owner.run("ping", workspace.name, "-c", "3", "--output", "json").json_lines()
-    moment = [event for event in events if event["event"] == "path"]
+def test_ping_shows_the_moment_when_it_becomes_direct(workspace, supervisor):
+    owner = Cli(supervisor, workspace.owner.home, workspace.owner.name)
+    running = owner.start("ping", workspace.name, "--output", "json", stop_signal=signal.SIGINT)
+    running.wait_event(event="pong", path="direct")
+    assert running.stop() == []
+    moment = running.events(event="path")
     assert len(moment) == 1 and moment[0]["path"] == "direct"
     assert moment[0]["after_ms"] < 5000 * SCALE
-    pongs = [event for event in events if event["event"] == "pong"]
-    assert [event["seq"] for event in pongs] == [1, 2, 3]
+    pongs = running.events(event="pong")
+    assert [event["seq"] for event in pongs] == list(range(1, len(pongs) + 1))
     assert pongs[-1]["path"] == "direct" and pongs[-1]["address"] == moment[0]["address"]
-    assert all(0 < event["rtt_ms"] < 5000 for event in pongs)
-    shown = owner.run("ping", workspace.name, "-c", "2").out
-    assert "now direct, at 127.0.0.1:" in shown and "2 sent, 2 answered" in shown
+    assert all(0 < event["rtt_ms"] < 5000 * SCALE for event in pongs)
+    running = owner.start("ping", workspace.name, stop_signal=signal.SIGINT)
+    running.wait_line("now direct, at 127.0.0.1:")
+    running.wait_line(": direct 127.0.0.1:")
+    assert running.stop() == []
+    assert "2 sent, 2 answered" in owner.run("ping", workspace.name, "-c", "2").out
 
 
 def test_ping_ends_with_the_code_that_fits(own_deployment):

@@ -141,18 +141,22 @@ def test_a_cancel_frees_the_port_and_leaves_what_is_open(ssh, tcp_echo):
     master = ssh.master()
     spec = f"{net.free_port()}:{HOST}:{tcp_echo.port}"
     port = int(spec.split(":", 1)[0])
-    master.ask(spec)
-    with socket.create_connection((HOST, port), timeout=20) as kept:
-        kept.sendall(b"before")
-        assert kept.recv(100) == b"before"
-        master.cancel(spec)
-        began = time.monotonic()
-        until(lambda: not net.listens(port), "the port is free", 5)
-        assert time.monotonic() - began < 0.1 * SCALE
-        kept.sendall(b"after")
-        assert kept.recv(100) == b"after"
-        kept.shutdown(socket.SHUT_WR)
-        assert kept.recv(100) == b""
+    delays = []
+    for _ in range(5):
+        master.ask(spec)
+        with socket.create_connection((HOST, port), timeout=20) as kept:
+            kept.sendall(b"before")
+            assert kept.recv(100) == b"before"
+            master.cancel(spec)
+            began = time.monotonic()
+            until(lambda: not net.listens(port), "the port is free", 5)
+            delays.append(time.monotonic() - began)
+            kept.sendall(b"after")
+            assert kept.recv(100) == b"after"
+            kept.shutdown(socket.SHUT_WR)
+            assert kept.recv(100) == b""
+    # One of them may have waited for a processor.
+    assert statistics.median(delays) < 0.1 * SCALE, delays
     master.ask(spec)
     assert echoes((HOST, port))
 
