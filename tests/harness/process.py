@@ -233,7 +233,10 @@ class Supervisor:
         except TooLate:
             for pid, command in self._descendants():
                 faults.append(f"left running: {pid} {command.decode(errors='replace')}")
-                os.kill(pid, signal.SIGKILL)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
         for process in self.processes:
             process.release()
         return faults

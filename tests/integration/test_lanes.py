@@ -329,6 +329,7 @@ def test_a_stolen_ticket_is_worth_a_failed_lane(own_workspace, tcp_server, tappe
     person, _tap = tapped(steal)
     forward = download(person, own_workspace, tcp_server(source), source)
     assert forward.process.events(event="lane") == []
+    until(lambda: stolen, "the theft")
     thief, answer = stolen[0]
     assert answer == 101
     # What the agent says to a client hello of another key: nothing but an alert.

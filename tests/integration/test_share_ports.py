@@ -206,8 +206,9 @@ def test_names_that_are_too_long_for_a_host_get_the_short_form(site):
 
 
 def test_shares_are_on_record(site):
+    since = site.server.position()
     site.anna.run("share", "dev", site.shared, "--level", "authenticated")
     site.anna.run("unshare", "dev", site.shared)
-    lines = site.server.text()
-    assert "share_set" in lines and "share_delete" in lines
-    assert json.dumps(site.tokens["anna"]) not in lines
+    for action in ("share_set", "share_delete"):
+        site.server.wait_line(f"action={action} actor=anna ", since=since)
+    assert json.dumps(site.tokens["anna"]) not in site.server.text()

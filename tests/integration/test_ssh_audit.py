@@ -124,8 +124,9 @@ def test_nothing_of_ordinary_use_is_not_understood(workspace, ssh, tcp_echo):
 
 
 def test_the_table_is_readable(workspace, ssh):
+    before = len(events(workspace, "ssh_exec"))
     ssh.run("true")
-    until(lambda: events(workspace, "ssh_exec"), "on record")
+    until(lambda: len(events(workspace, "ssh_exec")) > before, "on record")
     table = workspace.owner.run("audit", "--workspace", workspace.name, "--action", "ssh_exec").out
     assert table.splitlines()[0].split()[-1] == "DETAIL"
     assert "command" in table.splitlines()[1]
@@ -148,7 +149,7 @@ def live(deployment, workspace):
 
 
 def test_what_is_open_over_ssh_is_among_the_forwards(workspace, ssh, live, tcp_echo):
-    port = net.free_port()
+    port = net.free_range(2)
     running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}", "-L",
                           f"{port + 1}:{HOST}:{tcp_echo.port}")
     listener = ("remote", f"{HOST}:{port}", None)

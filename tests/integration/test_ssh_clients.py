@@ -420,7 +420,7 @@ def test_what_moves_much_leaves_the_relayed_session(own_workspace):
         if option == "--no-direct":
             assert counter(deployment, "adit_lanes_opened_total") == 1
             assert "path=direct" not in own_workspace.agent.text("err")
-    assert "path=direct" in own_workspace.agent.text("err")
+    own_workspace.agent.wait_line("path=direct", stream="err")
 
 
 # ---- ends ----

@@ -273,7 +273,7 @@ def test_each_ssh_is_one_connection(own_workspace):
     alias = ssh.alias(own_workspace)
     ssh.run("ssh", alias, "true")
     # The account was asked for.
-    assert until(lambda: relayed(own_workspace), "it is on record") == 2
+    until(lambda: relayed(own_workspace) == 2, "both are on record")
     for n in (3, 4):
         ssh.run("ssh", alias, "true")
         until(lambda n=n: relayed(own_workspace) == n, "one more")
