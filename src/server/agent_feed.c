@@ -2,6 +2,9 @@
  * Each line is a message of api/news.h; what it has goes to the hub in our own words, so that
  * nothing an agent says reaches anybody unread. An agent that breaks the form is not listened to
  * any longer; it stays connected.
+ *
+ * Each line costs this worker's time, and that of all workers where somebody looks. An agent has a
+ * few to tell a second, so one that tells more is read more slowly: the rest waits at its end.
  */
 #include "server/agent_feed.h"
 
@@ -16,6 +19,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "io/timer.h"
 #include "proto/url.h"
 #include "server/hub.h"
 #include "server/instance.h"
@@ -24,6 +28,11 @@
 
 enum { LINE_MAX_LEN = 1 << 20 };
 
+/* What a line costs, and what may be spent at once: 100 short lines, then 20 a second. */
+static const usec_t line_cost = 50 * USEC_PER_MSEC;
+static const usec_t byte_cost = 1;
+static const usec_t burst = 5 * USEC_PER_SEC;
+
 struct agent_feed {
     struct server_worker *w;
     struct tunnel_session *session;
@@ -31,7 +40,9 @@ struct agent_feed {
     struct channel_open *open;
     struct stream *body;
     struct buf line;
-    bool watched; /* as the agent was told */
+    usec_t spent_until; /* monotonic; the cost of what was read runs until then */
+    struct timer pause; /* pending: too much was, so that nothing is read */
+    bool watched;       /* as the agent was told */
     struct tunnel_call *watch, *configure;
     struct store_op *read;
 };
@@ -75,24 +86,49 @@ static bool take_line(struct agent_feed *f, struct span line)
     return true;
 }
 
+static void spend(struct agent_feed *f, size_t len)
+{
+    usec_t now = loop_now(f->w->loop);
+
+    if (f->spent_until < now)
+        f->spent_until = now;
+    f->spent_until += line_cost + (usec_t)len * byte_cost;
+    if (f->spent_until - now > burst)
+        timer_start(&f->pause, f->spent_until - now - burst);
+}
+
+/* Those that have come and may be read now. */
 static bool take_lines(struct agent_feed *f)
 {
-    for (;;) {
+    while (!timer_pending(&f->pause)) {
         struct span all = span_from(buf_data(&f->line), f->line.len);
         ptrdiff_t end = span_find(all, '\n');
 
         if (end < 0)
-            return true;
+            break;
         if (!take_line(f, span_sub(all, 0, (size_t)end)))
             return false;
         buf_consume(&f->line, (size_t)end + 1);
+        spend(f, (size_t)end);
     }
+    stream_want(f->body, timer_pending(&f->pause) ? 0 : STREAM_READ);
+    return true;
 }
 
 static void stop_reading(struct agent_feed *f)
 {
+    timer_cancel(&f->pause);
     f->body = stream_free(f->body);
     buf_deinit(&f->line);
+}
+
+static void read_on(struct timer *t, void *ud)
+{
+    struct agent_feed *f = ud;
+
+    (void)t;
+    if (!take_lines(f))
+        stop_reading(f);
 }
 
 static void body_came(struct stream *body, unsigned events, void *ud)
@@ -245,6 +281,7 @@ struct agent_feed *agent_feed_new(struct server_worker *w, struct tunnel_session
     f->session = session;
     f->of = *of;
     buf_init(&f->line, LINE_MAX_LEN);
+    timer_init(&f->pause, w->loop, read_on, f);
     f->open = tunnel_session_get(session, "/events", &options);
     agent_feed_configure(f);
     return f;

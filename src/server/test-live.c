@@ -49,6 +49,7 @@ struct scene {
     unsigned status;
     char reason[64]; /* Adit-Reason */
     json_t *json;
+    unsigned long changes; /* by /metrics, when that was asked last */
 };
 
 /* ---- the server ---- */
@@ -113,6 +114,9 @@ static void on_answer(int result, const struct client_result *answer, const stru
     s->status = answer->status;
     str_copy_span(s->reason, sizeof(s->reason), headers_get(&answer->headers, "Adit-Reason"));
     s->json = json_loadb(answer->body.p, answer->body.len, 0, NULL);
+    ptrdiff_t at = span_find_str(answer->body, "\nadit_changes_total ");
+    if (at >= 0)
+        s->changes = strtoul(answer->body.p + at + strlen("\nadit_changes_total "), NULL, 10);
 }
 
 static void wait_until(struct scene *s, const bool *done)
@@ -609,6 +613,37 @@ static void an_agent_that_tells_nonsense_is_not_listened_to(void **state)
     }
 }
 
+/* So that a flood costs the agent its own news only. It would take 16 minutes to read all of this.
+ */
+static void an_agent_that_tells_too_much_is_read_slowly(void **state)
+{
+    enum { LINES = 20000 };
+    struct scene *s = *state;
+    struct fake_agent a;
+    struct buf text = BUF_INIT(1 << 20);
+    unsigned idle = 0;
+
+    for (unsigned i = 0; i < LINES; i++)
+        buf_append_str(&text, "{\"ports\":[]}\n");
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    while (!a.news)
+        loop_turn(s->loop, true);
+    while (idle < 50 || s->changes < 100) {
+        ssize_t sent =
+            text.len > 0 ? stream_send_bytes(a.news, buf_data(&text), text.len) : -EAGAIN;
+        assert_true(sent > 0 || sent == -EAGAIN);
+        if (sent > 0)
+            buf_consume(&text, (size_t)sent);
+        assert_int_equal(ask(s, "GET", "/metrics", NULL), 200); /* time for the server */
+        idle = sent > 0 ? 0 : idle + 1;
+    }
+    assert_true(s->changes < LINES / 4);
+    assert_string_equal(status_of(s, &a), "connected");
+    agent_end(&a);
+    buf_deinit(&text);
+}
+
 static void deleting_the_workspace_ends_its_relays_within_two_seconds(void **state)
 {
     struct scene *s = *state;
@@ -794,6 +829,7 @@ int main(void)
         T(ports_are_asked_for_across_workers),
         T(what_an_agent_tells_reaches_everybody_who_looks),
         T(an_agent_that_tells_nonsense_is_not_listened_to),
+        T(an_agent_that_tells_too_much_is_read_slowly),
         T(deleting_the_workspace_ends_its_relays_within_two_seconds),
         T(a_new_version_of_the_template_gives_relays_new_grants),
         T(logging_out_ends_the_relays_of_that_session),
