@@ -52,11 +52,17 @@ bool origin_is_here(const struct exchange *x, const char *access_url)
     return says(x, access_url) == SAYS_HERE;
 }
 
+/* Somebody follows a link: the answer goes to the person, and not to the page that has it. */
+static bool is_navigation(const struct exchange *x)
+{
+    return span_is(headers_get(&x->headers, "Sec-Fetch-Mode"), "navigate");
+}
+
 bool origin_allows_cookie(const struct exchange *x, const char *access_url)
 {
     if (exchange_wants_upgrade(x))
         return says(x, access_url) == SAYS_HERE;
     if (only_reads(x))
-        return true;
+        return says(x, access_url) != SAYS_ELSEWHERE || is_navigation(x);
     return says(x, access_url) == SAYS_HERE && span_is(headers_get(&x->headers, "Adit-Csrf"), "1");
 }

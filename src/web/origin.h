@@ -18,6 +18,7 @@ bool origin_is_here(const struct exchange *x, const char *access_url);
 /*
  * For requests whose credential is the cookie: what changes something, and an upgrade, must say
  * that it comes from here, and carry `Adit-Csrf: 1`, which no form or link can send; from a
- * WebSocket, which cannot carry fields either, the origin is enough.
+ * WebSocket, which cannot carry fields either, the origin is enough. What reads must not say that
+ * it comes from elsewhere, unless somebody follows a link.
  */
 bool origin_allows_cookie(const struct exchange *x, const char *access_url);
