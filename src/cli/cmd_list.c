@@ -4,6 +4,7 @@
 #include "cli/table.h"
 #include "cli/watch.h"
 #include "cli/workspace_view.h"
+#include "model/name.h"
 
 static const struct option options[] = {
     {.name = "names",
@@ -46,6 +47,10 @@ static void print_table(struct output *out, const json_t *workspaces)
     table_free(t);
 }
 
+/*
+ * For completion: bash expands what it completes from, $(...) included, so that nothing but a name
+ * may stand here, whatever the server says.
+ */
 static void print_names(struct api_client *c, const json_t *workspaces)
 {
     size_t i;
@@ -53,6 +58,8 @@ static void print_names(struct api_client *c, const json_t *workspaces)
     json_array_foreach(workspaces, i, w)
     {
         const char *owner = workspace_view_text(w, "owner"), *name = workspace_view_text(w, "name");
+        if (!name_valid(NAME_USER, span_of(owner)) || !name_valid(NAME_WORKSPACE, span_of(name)))
+            continue;
         if (c->username && str_eq(owner, c->username))
             output_line(&c->cli->out, "%s", name);
         else

@@ -82,32 +82,6 @@ void output_hint(struct output *o, const char *fmt, ...)
     va_end(ap);
 }
 
-void output_line(struct output *o, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vfprintf(o->out, fmt, ap);
-    va_end(ap);
-    fputc('\n', o->out);
-}
-
-static void write_json(struct output *o, const json_t *value, size_t flags)
-{
-    json_dumpf(value, o->out, flags | JSON_ENCODE_ANY);
-    fputc('\n', o->out);
-    fflush(o->out);
-}
-
-void output_json(struct output *o, const json_t *value)
-{
-    write_json(o, value, JSON_INDENT(2));
-}
-
-void output_json_line(struct output *o, const json_t *value)
-{
-    write_json(o, value, JSON_COMPACT);
-}
-
 /* Length of the UTF-8 sequence at p that stands for a printable character; 0: it does not. */
 static size_t printable_sequence(const unsigned char *p)
 {
@@ -146,6 +120,67 @@ char *output_printable(const char *text)
     }
     copy[used] = 0;
     return copy;
+}
+
+/* Names are from the server, and a newline is the only control character of ours. */
+void output_line(struct output *o, const char *fmt, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        abort(); /* out of memory */
+    va_end(ap);
+    struct span rest = span_of(text), line;
+    while (span_split(&rest, '\n', &line)) {
+        _cleanup_free_ char *piece = span_dup(line);
+        _cleanup_free_ char *printable = output_printable(piece);
+        fputs(printable, o->out);
+        fputc('\n', o->out);
+    }
+}
+
+/* What a terminal would obey is written as JSON allows; jansson does so for C0 only. */
+static void write_json_text(const char *text, FILE *f)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p) {
+        size_t n = printable_sequence(p);
+        if (n > 0 || *p == '\n') {
+            n = n ? n : 1;
+            fwrite(p, 1, n, f);
+        } else if (*p < 0x80) {
+            fprintf(f, "\\u%04X", *p);
+            n = 1;
+        } else {
+            n = *p < 0xe0 ? 2 : 3;
+            unsigned code = *p < 0xe0 ? (*p & 0x1fu) : (*p & 0x0fu);
+            for (size_t i = 1; i < n; i++)
+                code = code << 6 | (p[i] & 0x3fu);
+            fprintf(f, "\\u%04X", code);
+        }
+        p += n;
+    }
+}
+
+static void write_json(struct output *o, const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
+    if (text)
+        write_json_text(text, o->out);
+    free(text);
+    fputc('\n', o->out);
+    fflush(o->out);
+}
+
+void output_json(struct output *o, const json_t *value)
+{
+    write_json(o, value, JSON_INDENT(2));
+}
+
+void output_json_line(struct output *o, const json_t *value)
+{
+    write_json(o, value, JSON_COMPACT);
 }
 
 size_t output_columns(const char *text)

@@ -35,9 +35,12 @@ void output_warning(struct output *o, const char *fmt, ...) __attribute__((forma
 /* "hint: TEXT" on `err`: what to do now. */
 void output_hint(struct output *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A line on `out`. Only for text output. */
+/* A line on `out`, or several; all else that a terminal obeys is '?'. Only for text output. */
 void output_line(struct output *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* One JSON value, indented for people on a terminal's behalf, with a newline. Borrowed. */
+/*
+ * One JSON value, indented for people on a terminal's behalf, with a newline. Borrowed. What a
+ * terminal would obey is escaped.
+ */
 void output_json(struct output *o, const json_t *value);
 /* One JSON value on one line, flushed: for streams of events. Borrowed. */
 void output_json_line(struct output *o, const json_t *value);

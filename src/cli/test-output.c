@@ -75,6 +75,23 @@ static void nothing_from_outside_controls_the_terminal(void **state)
     }
 }
 
+static void lines_and_json_control_no_terminal_either(void **state)
+{
+    struct capture c;
+    capture_start(&c);
+    output_line(&c.out, "%s/%s", "\033]0;x\007", "a\nb");
+    json_t *value = json_pack("{s:s}", "n\x7f", "\033\xc2\x9b\xe2\x80\xae\xc3\xa9");
+    output_json_line(&c.out, value);
+    fflush(c.out.out);
+    assert_string_equal(c.text, "?]0;x?/a\nb\n"
+                                "{\"n\\u007F\":\"\\u001B\\u009B\\u202E\xc3\xa9\"}\n");
+    json_t *again = json_loads(strchr(c.text, '{'), 0, NULL);
+    assert_true(json_equal(again, value));
+    json_decref(again);
+    json_decref(value);
+    capture_end(&c);
+}
+
 static void errors_are_one_line_and_a_hint(void **state)
 {
     struct capture c;
@@ -130,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_aligned_by_what_is_seen),
         cmocka_unit_test(nothing_from_outside_controls_the_terminal),
+        cmocka_unit_test(lines_and_json_control_no_terminal_either),
         cmocka_unit_test(errors_are_one_line_and_a_hint),
         cmocka_unit_test(colours_need_a_terminal),
         cmocka_unit_test(amounts_are_written_for_people),
