@@ -80,8 +80,12 @@ static void fail(struct agent_carrier *a, struct err *err)
     end_attempt(a, CARRIER_DENIED, err);
 }
 
-int agent_carrier_pick(struct span json, const struct workspace_ref *ref, struct id *ret,
-                       struct err *err)
+/*
+ * The agent's id in a workspace's JSON: of the one named, else the only one. -ENOENT with a text
+ * that names those there are; -EPROTO: not such JSON.
+ */
+static int pick_agent(struct span json, const struct workspace_ref *ref, struct id *ret,
+                      struct err *err)
 {
     struct api_workspace ws;
     struct api_problem problem;
@@ -126,7 +130,7 @@ static void on_workspace(enum api_outcome outcome, struct span body, const struc
                                          .token = a->api->token,
                                          .tls = a->api->tls,
                                          .user_agent = "adit/" ADIT_VERSION};
-    if (agent_carrier_pick(body, a->ref, &agent, &problem) < 0 ||
+    if (pick_agent(body, a->ref, &agent, &problem) < 0 ||
         ws_carrier_for_peer(&options, &agent, tls_context_pin(a->tls), &a->carrier, &problem) < 0) {
         fail(a, &problem);
         return;

@@ -5,7 +5,7 @@
  * reason stands in the way. The key pair that this command shows the agent is made here.
  */
 #include "cli/api_client.h"
-#include "model/id.h"
+#include "model/workspace_ref.h"
 #include "tunnel/carrier.h"
 #include "tunnel/lane_client.h"
 #include "tunnel/lane_ticket.h"
@@ -36,10 +36,3 @@ bool agent_carrier_lane_way(const struct agent_carrier *a, struct peer_link *lin
 int agent_carrier_exit_code(const struct agent_carrier *a, const char **ret_hint);
 /* Attempts under way must have been cancelled. Returns NULL; accepts NULL. */
 struct agent_carrier *agent_carrier_free(struct agent_carrier *a);
-
-/*
- * The agent's id in a workspace's JSON: of the one named, else the only one. -ENOENT with a text
- * that names those there are; -EPROTO: not such JSON.
- */
-int agent_carrier_pick(struct span workspace_json, const struct workspace_ref *ref, struct id *ret,
-                       struct err *err);

@@ -59,7 +59,7 @@ const char *command_suggest(const struct command *const *table, const char *type
     return s.best;
 }
 
-const struct option *command_options(const struct command *c)
+static const struct option *own_options(const struct command *c)
 {
     const struct option *own = c->options_of ? c->options_of() : c->options;
     return own ? own : no_options;
@@ -68,7 +68,7 @@ const struct option *command_options(const struct command *c)
 size_t command_option_tables(const struct command *c, const struct option *ret[ARGS_TABLES_MAX])
 {
     size_t n = 0;
-    ret[n++] = command_options(c);
+    ret[n++] = own_options(c);
     if (c->traits & COMMAND_API)
         ret[n++] = option_table_api;
     if (c->traits & COMMAND_OUTPUT)

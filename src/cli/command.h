@@ -43,9 +43,6 @@ extern const struct command *const commands[]; /* ended by NULL */
 const struct command *command_find(const struct command *const *table, const char *name);
 /* The name closest to what was typed, or NULL. */
 const char *command_suggest(const struct command *const *table, const char *typed);
-/* Its own options, or an empty table. Never NULL. */
-const struct option *command_options(const struct command *c);
-
 /* Options that the traits add (--url, --output) and --help: for parsing, help and completion. */
 extern const struct option option_table_common[];
 extern const struct option option_table_output[];

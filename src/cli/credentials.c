@@ -30,7 +30,7 @@ static int config_dir(char **ret, struct err *err)
     return 0;
 }
 
-int credentials_path(char **ret, struct err *err)
+static int find_path(char **ret, struct err *err)
 {
     _cleanup_free_ char *dir = NULL;
     int r = config_dir(&dir, err);
@@ -81,7 +81,7 @@ int credentials_load(struct credentials *ret, struct err *err)
     _cleanup_free_ char *path = NULL;
     char *text = NULL;
     size_t len = 0;
-    int r = credentials_path(&path, err);
+    int r = find_path(&path, err);
     if (r < 0)
         return r;
     r = secret_file_read(path, FILE_MAX_LEN, &text, &len, err);
@@ -118,7 +118,7 @@ int credentials_save(const struct credentials *c, struct err *err)
     _cleanup_free_ char *path = NULL;
     int r = config_dir(&dir, err);
     if (r == 0)
-        r = credentials_path(&path, err);
+        r = find_path(&path, err);
     if (r == 0)
         r = secret_file_make_dir(dir, err);
     if (r < 0)

@@ -23,9 +23,10 @@ struct credentials {
     char *current; /* url of one of them, or NULL */
 };
 
-/* The file's path; the caller frees it. -ENOENT: neither XDG_CONFIG_HOME nor HOME is set. */
-int credentials_path(char **ret, struct err *err);
-/* The directory of that file, which may not be there yet; the caller frees it. */
+/*
+ * The directory of the file, which may not be there yet; the caller frees it. -ENOENT: neither
+ * XDG_CONFIG_HOME nor HOME is set.
+ */
 int credentials_folder(char **ret, struct err *err);
 
 /*

@@ -41,10 +41,15 @@ static struct marks find_marks(struct span text)
     return m;
 }
 
-int ssh_section_find(struct span text, struct ssh_section *ret, struct err *err)
+struct section {
+    bool found;
+    size_t start, end; /* bytes; the marker lines are in it, with their line ends */
+};
+
+static int find_section(struct span text, struct section *ret, struct err *err)
 {
     struct marks m = text.len ? find_marks(text) : (struct marks){0};
-    *ret = (struct ssh_section){0};
+    *ret = (struct section){0};
     if (m.starts == 0 && m.ends == 0)
         return 0;
     if (m.starts > 1 || m.ends > 1)
@@ -61,7 +66,7 @@ int ssh_section_find(struct span text, struct ssh_section *ret, struct err *err)
                        "adit's section ends in line %zu and does not begin before that: remove "
                        "what is left of it",
                        m.end_line);
-    *ret = (struct ssh_section){.found = true, .start = m.start, .end = m.end};
+    *ret = (struct section){.found = true, .start = m.start, .end = m.end};
     return 0;
 }
 
@@ -75,8 +80,8 @@ static int append(struct buf *dst, struct span text)
 /* A new section has an empty line behind it, which goes with it. */
 int ssh_section_put(struct span text, struct span body, struct buf *dst, struct err *err)
 {
-    struct ssh_section at;
-    int r = ssh_section_find(text, &at, err);
+    struct section at;
+    int r = find_section(text, &at, err);
     if (r < 0)
         return r;
     const struct span pieces[] = {
@@ -94,8 +99,8 @@ int ssh_section_put(struct span text, struct span body, struct buf *dst, struct 
 
 int ssh_section_remove(struct span text, struct buf *dst, struct err *err)
 {
-    struct ssh_section at;
-    int r = ssh_section_find(text, &at, err);
+    struct section at;
+    int r = find_section(text, &at, err);
     if (r < 0)
         return r;
     struct span behind = span_sub(text, at.end, text.len);
@@ -196,8 +201,8 @@ static bool sets_ours(struct span keyword)
 
 size_t ssh_section_shadowed(struct span text, struct span *ret_line)
 {
-    struct ssh_section at;
-    if (ssh_section_find(text, &at, NULL) < 0 || at.start == 0)
+    struct section at;
+    if (find_section(text, &at, NULL) < 0 || at.start == 0)
         return 0;
     struct span rest = span_sub(text, 0, at.start), line, keyword;
     bool applies = true;

@@ -3,24 +3,16 @@
  * adit's section in a configuration file of ssh, between two marker lines. Pure: text in, text
  * out. Whatever is not the section is kept byte by byte.
  */
-#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 
-struct ssh_section {
-    bool found;
-    size_t start, end; /* bytes; the marker lines are in it, with their line ends */
-};
-
-/* 0, or -EINVAL: a marker alone, twice, or in the wrong order, with a text that names lines. */
-int ssh_section_find(struct span text, struct ssh_section *ret, struct err *err);
-
 /*
  * Appends `text` with the section set to `body` (lines, without markers) to `dst`: where it is,
- * else at the top, because ssh takes the first value that it finds. 0, -EINVAL as above, or
- * -ENOBUFS.
+ * else at the top, because ssh takes the first value that it finds. 0; -EINVAL: a marker alone,
+ * twice, or in the wrong order, with a text that names lines; -ENOBUFS.
  */
 int ssh_section_put(struct span text, struct span body, struct buf *dst, struct err *err);
 /* Appends `text` without the section, as it was before. 0, -EINVAL as above, or -ENOBUFS. */

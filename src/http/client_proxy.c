@@ -16,32 +16,6 @@ static const char *env_of(client_getenv_fn *env, const char *name)
     return value && *value ? value : NULL;
 }
 
-const char *client_proxy_find(const struct url *url, client_getenv_fn *env)
-{
-    const char *proxy;
-    if (host_is_loopback(span_of(url->host)))
-        return NULL;
-    if (url_scheme_is_tls(url->scheme)) {
-        proxy = env_of(env, "https_proxy");
-        if (!proxy)
-            proxy = env_of(env, "HTTPS_PROXY");
-    } else {
-        proxy = env_of(env, "http_proxy");
-        if (!proxy && !env_of(env, "REQUEST_METHOD"))
-            proxy = env_of(env, "HTTP_PROXY");
-    }
-    if (!proxy)
-        proxy = env_of(env, "all_proxy");
-    if (!proxy)
-        proxy = env_of(env, "ALL_PROXY");
-    const char *except = env_of(env, "no_proxy");
-    if (!except)
-        except = env_of(env, "NO_PROXY");
-    if (proxy && except && client_proxy_excluded(except, url->host, url->port))
-        return NULL;
-    return proxy;
-}
-
 /* The bytes of an address; returns their number, or 0 when it is none. */
 static size_t address_bytes(struct span text, unsigned char dst[static 16])
 {
@@ -107,7 +81,8 @@ static bool entry_matches(struct span entry, struct span host, uint16_t port)
     return name_matches(entry, host);
 }
 
-bool client_proxy_excluded(const char *list, const char *host, uint16_t port)
+/* Whether a no_proxy list names the host (without brackets) and port. */
+static bool is_excluded(const char *list, const char *host, uint16_t port)
 {
     struct span rest = span_of(list), entry, word;
     while (span_split(&rest, ',', &entry))
@@ -117,6 +92,32 @@ bool client_proxy_excluded(const char *list, const char *host, uint16_t port)
                 return true;
         }
     return false;
+}
+
+const char *client_proxy_find(const struct url *url, client_getenv_fn *env)
+{
+    const char *proxy;
+    if (host_is_loopback(span_of(url->host)))
+        return NULL;
+    if (url_scheme_is_tls(url->scheme)) {
+        proxy = env_of(env, "https_proxy");
+        if (!proxy)
+            proxy = env_of(env, "HTTPS_PROXY");
+    } else {
+        proxy = env_of(env, "http_proxy");
+        if (!proxy && !env_of(env, "REQUEST_METHOD"))
+            proxy = env_of(env, "HTTP_PROXY");
+    }
+    if (!proxy)
+        proxy = env_of(env, "all_proxy");
+    if (!proxy)
+        proxy = env_of(env, "ALL_PROXY");
+    const char *except = env_of(env, "no_proxy");
+    if (!except)
+        except = env_of(env, "NO_PROXY");
+    if (proxy && except && is_excluded(except, url->host, url->port))
+        return NULL;
+    return proxy;
 }
 
 /* `user[:password]`, percent-encoded, as Basic credentials (RFC 7617). */

@@ -20,9 +20,6 @@ typedef const char *client_getenv_fn(const char *name);
 /* The value that counts for `url`, or NULL: no proxy. Borrowed from the environment. */
 const char *client_proxy_find(const struct url *url, client_getenv_fn *env);
 
-/* Whether a no_proxy list names the host (without brackets) and port. */
-bool client_proxy_excluded(const char *list, const char *host, uint16_t port);
-
 struct client_proxy {
     char host[HOST_SIZE];
     uint16_t port;

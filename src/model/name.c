@@ -14,11 +14,6 @@ static const char *const kind_texts[] = {
     [NAME_SLUG] = "slug",
 };
 
-const char *name_kind_text(enum name_kind kind)
-{
-    return kind_texts[kind];
-}
-
 static bool is_name_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -65,7 +60,7 @@ int name_parse(enum name_kind kind, struct span text, char ret_name[static NAME_
     const char *wrong = complaint(kind, name);
     if (wrong) {
         int shown = text.len < QUOTED_MAX ? (int)text.len : QUOTED_MAX;
-        return err_set(err, -EINVAL, "%s \"%.*s%s\": %s", name_kind_text(kind), shown,
+        return err_set(err, -EINVAL, "%s \"%.*s%s\": %s", kind_texts[kind], shown,
                        text.len ? text.p : "", text.len > QUOTED_MAX ? "..." : "", wrong);
     }
     str_copy(ret_name, NAME_SIZE, folded);

@@ -17,9 +17,6 @@ enum {
 
 enum name_kind { NAME_USER, NAME_WORKSPACE, NAME_TEMPLATE, NAME_AGENT, NAME_SLUG };
 
-/* "user name", "workspace name", ...: for texts. */
-const char *name_kind_text(enum name_kind kind);
-
 /*
  * Folds `text` to lower case, checks it and stores it in `ret_name` (on success only).
  * 0, or -EINVAL with a text that says what is wrong.

@@ -44,7 +44,7 @@ struct parse {
     size_t n_fields;
 };
 
-const char *forward_flag_name(enum forward_flag flag)
+static const char *flag_name(enum forward_flag flag)
 {
     static const char *const names[] = {
         [FORWARD_FLAG_TCP] = "--tcp", [FORWARD_FLAG_UDP] = "--udp", [FORWARD_FLAG_L] = "-L",
@@ -103,7 +103,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct parse *p, int cod
     err_vset(&reason, code, fmt, ap);
     va_end(ap);
     bool cut = p->spec.len > QUOTED_MAX;
-    return err_set(p->err, code, "%s \"%.*s%s\": %s", forward_flag_name(p->flag),
+    return err_set(p->err, code, "%s \"%.*s%s\": %s", flag_name(p->flag),
                    cut ? QUOTED_MAX : (int)p->spec.len, p->spec.p, cut ? "..." : "", reason.text);
 }
 

@@ -78,8 +78,6 @@ void forward_set_deinit(struct forward_set *set);
 int forward_set_add(struct forward_set *set, enum forward_flag flag, const char *spec,
                     struct err *err);
 
-/* "--tcp", "--udp", "-L", "-R", "-D". */
-const char *forward_flag_name(enum forward_flag flag);
 /* "tcp", "udp", "unix". */
 const char *forward_network_name(enum forward_network network);
 /* "local", "remote", "dynamic", "remote-dynamic". */

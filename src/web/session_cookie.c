@@ -6,7 +6,7 @@
 
 enum { SET_COOKIE_MAX_LEN = 1024 };
 
-const char *session_cookie_name(bool secure)
+static const char *cookie_name(bool secure)
 {
     return secure ? "__Host-adit_session" : "adit_session";
 }
@@ -17,14 +17,14 @@ bool session_cookie_find(const struct exchange *x, bool secure, struct span *ret
     struct span field;
 
     while (headers_next(&x->headers, "Cookie", &at, &field))
-        if (cookie_get(field, session_cookie_name(secure), ret_token) && ret_token->len > 0)
+        if (cookie_get(field, cookie_name(secure), ret_token) && ret_token->len > 0)
             return true;
     return false;
 }
 
 static void set(struct exchange *x, bool secure, const char *value, int64_t max_age_sec)
 {
-    struct set_cookie cookie = {.name = session_cookie_name(secure),
+    struct set_cookie cookie = {.name = cookie_name(secure),
                                 .value = value,
                                 .max_age_sec = max_age_sec,
                                 .secure = secure,

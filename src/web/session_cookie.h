@@ -10,7 +10,6 @@
 
 struct exchange;
 
-const char *session_cookie_name(bool secure);
 /* The token in the request's cookie; borrowed from the request. */
 bool session_cookie_find(const struct exchange *x, bool secure, struct span *ret_token);
 /* Sets it in the answer; `now` and `expires_at` since 1970 UTC. */

@@ -38,7 +38,9 @@ void workspaces_show_agent(struct call *c, const struct agent *agent, struct api
     }
 }
 
-void workspaces_show(struct call *c, const struct store_workspace *ws, struct api_workspace *ret)
+/* Its message, with the agents' presence; free `ret->agents`. */
+static void show_workspace(struct call *c, const struct store_workspace *ws,
+                           struct api_workspace *ret)
 {
     ret->ws = ws->ws;
     ret->agents = xcalloc(ws->n_agents ? ws->n_agents : 1, sizeof(*ret->agents));
@@ -109,7 +111,7 @@ static void get(struct call *c, const struct store_workspace *ws)
 {
     struct api_workspace msg = {0};
 
-    workspaces_show(c, ws, &msg);
+    show_workspace(c, ws, &msg);
     call_answer(c, 200, &api_workspace_type, &msg);
     free(msg.agents);
 }
@@ -134,7 +136,7 @@ static void on_list(void *ud, int r, const struct store_workspace *list, size_t 
     msg.workspaces = xcalloc(n ? n : 1, sizeof(*msg.workspaces));
     msg.n_workspaces = n;
     for (size_t i = 0; i < n; i++)
-        workspaces_show(c, &list[i], &msg.workspaces[i]);
+        show_workspace(c, &list[i], &msg.workspaces[i]);
     if (n == page->limit)
         msg.next = list[n - 1].ws.id;
     call_answer(c, 200, &api_workspaces_type, &msg);
@@ -216,7 +218,7 @@ static void answer_created(struct call *c, const struct store_workspace *ws)
     char target[2 * NAME_SIZE];
 
     snprintf(target, sizeof(target), "%s/%s", ws->ws.owner_name, ws->ws.name);
-    workspaces_show(c, ws, &msg.workspace);
+    show_workspace(c, ws, &msg.workspace);
     tell_change(c, &ws->ws);
     call_record_workspace(c, AUDIT_WORKSPACE_CREATE, target);
     call_answer(c, 201, &api_workspace_created_type, &msg);

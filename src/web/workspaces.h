@@ -20,7 +20,5 @@ const struct agent *workspaces_agent(struct call *c, const struct store_workspac
 /* The object of a right for a workspace; borrows from it. */
 struct right_object workspaces_object(const struct workspace *ws);
 
-/* Its message, with the agents' presence; free `ret->agents`. */
-void workspaces_show(struct call *c, const struct store_workspace *ws, struct api_workspace *ret);
-/* The same of one agent. */
+/* Its message, with its presence. */
 void workspaces_show_agent(struct call *c, const struct agent *agent, struct api_agent *ret);
