@@ -8,7 +8,6 @@
 #include "api/peer.h"
 #include "base/list.h"
 
-struct forward_row;
 struct forwards;
 struct served;
 struct ssh_host;

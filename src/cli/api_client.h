@@ -12,7 +12,6 @@
 #include "model/name.h"
 #include "model/workspace_ref.h"
 
-struct client_request;
 struct loop;
 struct tls_context;
 

@@ -25,7 +25,6 @@
 
 struct addr;
 struct exchange;
-struct loop;
 struct server_conn;
 struct stream;
 

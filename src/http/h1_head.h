@@ -8,7 +8,6 @@
 
 #include "base/span.h"
 
-struct arena;
 struct headers;
 
 struct h1_limits {

@@ -41,7 +41,6 @@ struct server_exchange {
 
     struct timer all_timer; /* of exchange_read_all() */
     struct buf all;
-    size_t all_max;
     int all_result;
     exchange_body_fn *all_done;
     void *all_ud;

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-struct addr;
 struct loop;
 struct stream;
 struct dial;

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 
-struct loop;
 struct stream;
 struct relay;
 

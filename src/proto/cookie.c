@@ -90,8 +90,6 @@ static bool path_valid(struct span text)
 
 int set_cookie_format(const struct set_cookie *c, struct buf *dst)
 {
-    static const char *const same_site[] = {
-        [COOKIE_LAX] = "Lax", [COOKIE_STRICT] = "Strict", [COOKIE_NONE] = "None"};
     const char *path = c->path ? c->path : "/";
     if (!header_token_valid(span_of(c->name)) || !value_valid(span_of(c->value)) ||
         !path_valid(span_of(path)) || (c->domain && !path_valid(span_of(c->domain))))
@@ -103,11 +101,10 @@ int set_cookie_format(const struct set_cookie *c, struct buf *dst)
         r |= buf_appendf(dst, "; Domain=%s", c->domain);
     if (c->max_age_sec >= 0)
         r |= buf_appendf(dst, "; Max-Age=%" PRId64, c->max_age_sec);
-    if (!c->script_readable)
-        r |= buf_append_str(dst, "; HttpOnly");
+    r |= buf_append_str(dst, "; HttpOnly");
     if (c->secure)
         r |= buf_append_str(dst, "; Secure");
-    r |= buf_appendf(dst, "; SameSite=%s", same_site[c->same_site]);
+    r |= buf_append_str(dst, "; SameSite=Lax");
     if (r != 0) {
         dst->len = before;
         return -ENOBUFS;

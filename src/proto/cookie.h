@@ -23,8 +23,7 @@ bool cookie_name_is_one_of(struct span name, const char *const *names, size_t n_
  */
 int cookie_remove(struct span header, const char *const *names, size_t n_names, struct buf *dst);
 
-enum cookie_same_site { COOKIE_LAX, COOKIE_STRICT, COOKIE_NONE };
-
+/* Always HttpOnly and SameSite=Lax. */
 struct set_cookie {
     const char *name;
     const char *value;   /* "" with max_age_sec 0 deletes it */
@@ -32,8 +31,6 @@ struct set_cookie {
     const char *domain;  /* NULL: this host only */
     int64_t max_age_sec; /* < 0: until the browser closes */
     bool secure;
-    bool script_readable; /* without HttpOnly */
-    enum cookie_same_site same_site;
 };
 
 /* Appends the value of a Set-Cookie field. 0; -EINVAL: a character is not allowed; -ENOBUFS. */

@@ -133,8 +133,7 @@ static void add_ticket(struct app_request *q)
     struct set_cookie cookie = {.name = COOKIE_TICKET,
                                 .path = q->ticket.base,
                                 .max_age_sec = (q->ticket.expires_at - q->now) / USEC_PER_SEC,
-                                .secure = p->secure,
-                                .same_site = COOKIE_LAX};
+                                .secure = p->secure};
     if (ticket_sign(p->o.tickets, &q->ticket, &text) == 0) {
         cookie.value = buf_cstr(&text);
         if (set_cookie_format(&cookie, &field) == 0 &&

@@ -47,8 +47,7 @@ static int set_session(struct app_request *q, const char *token)
         .value = token,
         .domain = span_find(span_of(pattern->domain), '.') >= 0 ? pattern->domain : NULL,
         .max_age_sec = -1,
-        .secure = q->proxy->secure,
-        .same_site = COOKIE_LAX};
+        .secure = q->proxy->secure};
     struct buf field = BUF_INIT(COOKIE_FIELD_MAX);
     int r = set_cookie_format(&cookie, &field);
     if (r == 0)

@@ -10,7 +10,6 @@
 
 struct agent_conn;
 struct agent_records;
-struct agent_request;
 struct exchange;
 struct server_link;
 struct server_worker;

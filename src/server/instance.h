@@ -21,7 +21,6 @@
 struct audit_file;
 struct auth;
 struct data_dir;
-struct exchange;
 struct hub;
 struct key_ring;
 struct listener;

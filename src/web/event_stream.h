@@ -13,7 +13,6 @@
 #include "model/workspace.h"
 #include "web/web.h"
 
-struct event_stream;
 struct exchange;
 struct store_workspace;
 

@@ -24,11 +24,8 @@ bool session_cookie_find(const struct exchange *x, bool secure, struct span *ret
 
 static void set(struct exchange *x, bool secure, const char *value, int64_t max_age_sec)
 {
-    struct set_cookie cookie = {.name = cookie_name(secure),
-                                .value = value,
-                                .max_age_sec = max_age_sec,
-                                .secure = secure,
-                                .same_site = COOKIE_LAX};
+    struct set_cookie cookie = {
+        .name = cookie_name(secure), .value = value, .max_age_sec = max_age_sec, .secure = secure};
     struct buf field = BUF_INIT(SET_COOKIE_MAX_LEN);
 
     if (set_cookie_format(&cookie, &field) >= 0)
