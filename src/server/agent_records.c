@@ -177,31 +177,33 @@ static void ask_in_time(struct agent_records *r, size_t n)
         ask(r);
 }
 
-static void count_forwards(struct server_worker *w, const struct batch *b)
+/* The agent sends a batch again when it did not hear that it is stored. */
+static void count_forwards(struct server_worker *w, const struct batch *b, const bool *is_new)
 {
     for (size_t i = 0; i < b->n; i++) {
         const struct audit_event *e = &b->events[i];
-        if (e->action != AUDIT_FORWARD_CLOSE)
+        if (e->action != AUDIT_FORWARD_CLOSE || !is_new[i])
             continue;
         METRIC_ADD(&w->metrics, forwards[e->carrier], 1);
         METRIC_ADD(&w->metrics, forward_bytes[e->carrier], e->bytes_in + e->bytes_out);
     }
 }
 
-static void on_stored(void *ud, int result)
+static void on_stored(void *ud, int result, const bool *is_new)
 {
     struct batch *b = ud;
     struct agent_conn *a = agent_conn_find(b->w, b->link_id);
     struct agent_records *r = a ? agent_conn_records(a) : NULL;
 
     b->w->requests--;
-    if (result != STORE_OK)
+    if (result != STORE_OK) {
         log_error("an agent's records were not stored",
                   LOG_STR("reason", store_result_text(result)));
-    else
+    } else {
+        /* Whole: who knows whether it was written before, if the server has crashed since. */
         audit_file_add(b->w->server->audit_file, b->events, b->n);
-    if (result == STORE_OK)
-        count_forwards(b->w, b);
+        count_forwards(b->w, b, is_new);
+    }
     if (r && result == STORE_OK) {
         r->after = b->last;
         ask_in_time(r, b->n);

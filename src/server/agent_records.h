@@ -2,7 +2,7 @@
 /*
  * What an agent has to put on record (forwards, listeners), fetched from its API and stored. Each
  * answer is one batch; asking for what comes after it says that it is stored. Ids are the agent's,
- * so that a batch that is sent twice is stored once.
+ * so that a batch that is sent twice is stored, and counted, once.
  */
 #include "model/audit.h"
 #include "model/workspace.h"

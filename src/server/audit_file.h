@@ -3,8 +3,8 @@
  * The audit record as a file of JSON lines, beside the rows of the store: one AuditEvent of the API
  * a line, appended, never rewritten. Whoever rotates it moves it away and sends SIGHUP.
  *
- * An event is written once the store has taken it, or has failed to; after a crash of the server
- * the same event may be there twice, with the same id.
+ * An event is written once the store has taken it, or has failed to; after a crash of the server,
+ * or a cut between it and an agent, the same event may be there twice, with the same id.
  */
 #include <stddef.h>
 #include <stdint.h>

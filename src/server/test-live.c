@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/secret.h"
 #include "http/client_request.h"
 #include "http/ws_handshake.h"
@@ -50,6 +51,7 @@ struct scene {
     char reason[64]; /* Adit-Reason */
     json_t *json;
     unsigned long changes; /* by /metrics, when that was asked last */
+    char *text; /* the body, where it is no JSON */
 };
 
 /* ---- the server ---- */
@@ -117,6 +119,8 @@ static void on_answer(int result, const struct client_result *answer, const stru
     ptrdiff_t at = span_find_str(answer->body, "\nadit_changes_total ");
     if (at >= 0)
         s->changes = strtoul(answer->body.p + at + strlen("\nadit_changes_total "), NULL, 10);
+    free(s->text);
+    s->text = s->json ? NULL : span_dup(answer->body);
 }
 
 static void wait_until(struct scene *s, const bool *done)
@@ -183,6 +187,8 @@ struct fake_agent {
     bool refuse;
     bool silent;
     struct stream *news; /* GET /events */
+    const char *records; /* the answer to GET /events?after=0 */
+    uint64_t stored;     /* N of the last GET /events?after=N */
     int watched;         /* what PUT /watched said last; -1: nothing */
 };
 
@@ -220,6 +226,9 @@ static void on_requested(struct tunnel_session *session, struct channel_request 
         channel_answer(rq, 200, "{\"ports\":[]}");
     } else if (str_eq(i->path, "/peers")) {
         channel_answer(rq, a->refuse ? 403 : 200, "{}");
+    } else if (span_starts(span_of(i->path), "/events?after=")) {
+        num_parse(span_of(i->path + strlen("/events?after=")), 0, UINT64_MAX, &a->stored);
+        channel_answer(rq, a->records && a->stored == 0 ? 200 : 404, a->records);
     } else if (str_eq(i->path, "/events")) {
         stream_free(a->news);
         a->news = channel_accept_body(rq, "application/jsonl");
@@ -444,6 +453,7 @@ static int tear_down(void **state)
     if (s->config)
         stop_server(s);
     json_decref(s->json);
+    free(s->text);
     loop_free(s->loop);
     nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(s);
@@ -756,6 +766,42 @@ static void an_agent_that_comes_again_replaces_itself(void **state)
     agent_end(&again);
 }
 
+#define RECORD(seq, id)                                                                            \
+    "{\"seq\":" seq ",\"peer\":\"00000000000000000000000000000001\",\"event\":{\"id\":"            \
+    "\"0000000000000000000000000000000" id "\",\"time\":\"2026-01-01T00:00:00Z\",\"action\":"      \
+    "\"forward_close\",\"actor\":\"ada\",\"workspace\":null,\"agent\":null,\"target\":null,"       \
+    "\"direction\":\"local\",\"path\":\"direct\",\"bytes_in\":100,\"bytes_out\":10,"               \
+    "\"duration_ms\":0,\"result\":\"ok\",\"detail\":null,\"ip\":null}}\n"
+
+static void expect_counted(struct scene *s, struct fake_agent *a, uint64_t stored,
+                           const char *forwards, const char *bytes)
+{
+    while (a->stored != stored)
+        loop_turn(s->loop, true);
+    assert_int_equal(ask(s, "GET", "/metrics", NULL), 200);
+    assert_non_null(strstr(s->text, forwards));
+    assert_non_null(strstr(s->text, bytes));
+}
+
+static void records_that_are_sent_again_are_counted_once(void **state)
+{
+    struct scene *s = *state;
+    struct fake_agent a;
+
+    agent_make(s, &a, 0);
+    a.records = RECORD("1", "a") RECORD("2", "b");
+    expect_counted(s, &a, 2, "adit_forwards_total{path=\"direct\"} 2\n",
+                   "adit_forward_bytes_total{path=\"direct\"} 220\n");
+    agent_stop(&a); /* a cut: it does not know that they are stored */
+    a.records = RECORD("1", "a") RECORD("2", "b") RECORD("3", "c");
+    agent_start(&a);
+    expect_counted(s, &a, 3, "adit_forwards_total{path=\"direct\"} 3\n",
+                   "adit_forward_bytes_total{path=\"direct\"} 330\n");
+    assert_int_equal(ask(s, "GET", "/api/v1/audit?action=forward_close", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(s->json, "events")), 3);
+    agent_end(&a);
+}
+
 static void what_passes_by_itself_is_said_so(void **state)
 {
     struct scene *s = *state;
@@ -834,6 +880,7 @@ int main(void)
         T(a_new_version_of_the_template_gives_relays_new_grants),
         T(logging_out_ends_the_relays_of_that_session),
         T(an_agent_that_comes_again_replaces_itself),
+        T(records_that_are_sent_again_are_counted_once),
         T(what_passes_by_itself_is_said_so),
         T(people_who_leave_early_leave_nothing_behind),
         T(stopping_ends_agents_and_relays_in_order),

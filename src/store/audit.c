@@ -10,16 +10,24 @@ static void deliver_events(struct store_op *op)
                                 op->out.num);
 }
 
-struct store_op *store_audit_add(struct store *s, struct loop *loop,
-                                 const struct audit_event *events, size_t n, store_done_fn *fn,
-                                 void *ud)
+static void deliver_added(struct store_op *op)
 {
+    ((store_audit_added_fn *)op->fn)(op->ud, op->result, op->result ? NULL : op->out.more);
+}
+
+struct store_op *store_audit_add(struct store *s, struct loop *loop,
+                                 const struct audit_event *events, size_t n,
+                                 store_audit_added_fn *fn, void *ud)
+{
+    static const bool none[STORE_AUDIT_BATCH_MAX];
     struct store_op *op =
-        store_op_new(s, loop, STORE_OP_AUDIT_ADD, store_deliver_done, (void (*)(void))fn, ud);
-    if (n > STORE_AUDIT_BATCH_MAX)
+        store_op_new(s, loop, STORE_OP_AUDIT_ADD, deliver_added, (void (*)(void))fn, ud);
+    if (n > STORE_AUDIT_BATCH_MAX) {
         op->result = -ENOBUFS;
-    else
+    } else {
         op->in.record = store_op_dup(op, events, n * sizeof(*events));
+        op->out.more = store_op_dup(op, none, n * sizeof(*none));
+    }
     op->in.n = n;
     return store_op_submit(op);
 }

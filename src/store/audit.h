@@ -11,14 +11,16 @@ enum { STORE_AUDIT_BATCH_MAX = 1000 };
 typedef void store_events_fn(void *ud, int r, const struct audit_event *events, size_t n,
                              int64_t next);
 
+/* `is_new`: with STORE_OK, of each event whether it was not there before. */
+typedef void store_audit_added_fn(void *ud, int r, const bool *is_new);
+
 /*
  * Adds up to STORE_AUDIT_BATCH_MAX events in one transaction. Their ids are given by the caller
- * (id_new()) and must be new: an id that is there already is left as it is, so that a batch may be
- * repeated.
+ * (id_new()); an id that is there already is left as it is, so that a batch may be repeated.
  */
 struct store_op *store_audit_add(struct store *s, struct loop *loop,
-                                 const struct audit_event *events, size_t n, store_done_fn *fn,
-                                 void *ud);
+                                 const struct audit_event *events, size_t n,
+                                 store_audit_added_fn *fn, void *ud);
 
 /* Empty texts, zero ids and -1 match everything. */
 struct store_audit_filter {

@@ -35,9 +35,12 @@ static int insert(struct store_conn *conn, const struct audit_event *e)
 int sqlite_audit_add(struct store_conn *conn, struct store_op *op)
 {
     const struct audit_event *events = op->in.record;
+    bool *is_new = (bool *)(uintptr_t)op->out.more;
     int r = 0;
-    for (size_t i = 0; r == 0 && i < op->in.n; i++)
+    for (size_t i = 0; r == 0 && i < op->in.n; i++) {
         r = insert(conn, &events[i]);
+        is_new[i] = r == 0 && sqlite_changes(conn) > 0;
+    }
     return r;
 }
 

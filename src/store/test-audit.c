@@ -13,6 +13,21 @@ static void on_events(void *ud, int r, const struct audit_event *events, size_t 
     a->num = next;
 }
 
+static void on_added(void *ud, int r, const bool *is_new)
+{
+    on_done(ud, r);
+}
+
+/* One character an event: 'n' for a new one. */
+static void on_five(void *ud, int r, const bool *is_new)
+{
+    struct answer *a = ud;
+    on_done(a, r);
+    for (size_t i = 0; r == 0 && i < 5; i++)
+        a->text[i] = is_new[i] ? 'n' : '.';
+    a->text[5] = '\0';
+}
+
 static struct audit_event event_of(const char *target, const char *actor, const char *workspace,
                                    enum audit_action action, usec_t time)
 {
@@ -33,9 +48,23 @@ static void add_five(struct place *p)
         event_of("4", "anna", "bob/ws", AUDIT_SHARE_SET, 40),
         event_of("5", "ann", "annabel/x", AUDIT_LOGIN, 50),
     };
-    assert_int_equal(ASK(p, &a, store_audit_add(p->store, p->loop, events, 5, on_done, &a)), 0);
-    /* A batch that is repeated changes nothing. */
-    assert_int_equal(ASK(p, &a, store_audit_add(p->store, p->loop, events, 5, on_done, &a)), 0);
+    assert_int_equal(ASK(p, &a, store_audit_add(p->store, p->loop, events, 5, on_five, &a)), 0);
+    assert_string_equal(a.text, "nnnnn");
+    /* A batch that is repeated changes nothing, and says so. */
+    assert_int_equal(ASK(p, &a, store_audit_add(p->store, p->loop, events, 5, on_five, &a)), 0);
+    assert_string_equal(a.text, ".....");
+}
+
+static void of_a_batch_only_what_was_not_there_is_new(void **state)
+{
+    struct place *p = *state;
+    struct answer a;
+    struct audit_event events[5];
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        events[i] = event_of("x", "anna", "", AUDIT_LOGIN, 10);
+    ASK(p, &a, store_audit_add(p->store, p->loop, &events[1], 2, on_added, &a));
+    ASK(p, &a, store_audit_add(p->store, p->loop, events, 5, on_five, &a));
+    assert_string_equal(a.text, "n..nn");
 }
 
 static void the_record_is_read_by_filters(void **state)
@@ -100,7 +129,7 @@ static void an_event_comes_back_as_it_went(void **state)
                             .duration = 99,
                             .result = "ok",
                             .ip = "2001:db8::1"};
-    ASK(p, &a, store_audit_add(p->store, p->loop, &e, 1, on_done, &a));
+    ASK(p, &a, store_audit_add(p->store, p->loop, &e, 1, on_added, &a));
     struct store_audit_filter filter = {.action = -1};
     ASK(p, &a, store_audit_query(p->store, p->loop, &filter, on_events, &a));
     assert_memory_equal(&a.event, &e, sizeof(e));
@@ -115,10 +144,10 @@ static void too_large_a_batch_is_refused(void **state)
         events[i].id = id_new();
     assert_int_equal(
         ASK(p, &a,
-            store_audit_add(p->store, p->loop, events, STORE_AUDIT_BATCH_MAX + 1, on_done, &a)),
+            store_audit_add(p->store, p->loop, events, STORE_AUDIT_BATCH_MAX + 1, on_added, &a)),
         -ENOBUFS);
     assert_int_equal(
-        ASK(p, &a, store_audit_add(p->store, p->loop, events, STORE_AUDIT_BATCH_MAX, on_done, &a)),
+        ASK(p, &a, store_audit_add(p->store, p->loop, events, STORE_AUDIT_BATCH_MAX, on_added, &a)),
         0);
     free(events);
 }
@@ -190,6 +219,7 @@ static void keys_rotate_one_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_STORE(of_a_batch_only_what_was_not_there_is_new),
         ON_STORE(the_record_is_read_by_filters),
         ON_STORE(pieces_join_without_gap_or_repetition),
         ON_STORE(an_event_comes_back_as_it_went),

@@ -9,8 +9,9 @@ struct people {
     char bob[TOKEN_TEXT_SIZE], eve[TOKEN_TEXT_SIZE];
 };
 
-static void on_added(void *ud, int r)
+static void on_added(void *ud, int r, const bool *is_new)
 {
+    (void)is_new;
     assert_int_equal(r, 0);
     *(bool *)ud = true;
 }

@@ -136,10 +136,11 @@ struct record {
     struct audit_event event;
 };
 
-static void on_recorded(void *ud, int r)
+static void on_recorded(void *ud, int r, const bool *is_new)
 {
     struct record *record = ud;
 
+    (void)is_new; /* its id is ours */
     if (r != 0)
         log_error("an audit event was not stored",
                   LOG_STR("action", audit_action_name(record->event.action)),
