@@ -454,8 +454,15 @@ void shares_put(struct call *c)
 static void on_deleted(void *ud, int r, int64_t generation)
 {
     struct call *c = ud;
+    const struct sharing *s = c->state;
 
     (void)generation;
+    if (r == STORE_NOT_FOUND) {
+        call_fail(c, 404,
+                  s->what.port ? "This port is not shared." : "This app has no share of its own.",
+                  NULL);
+        return;
+    }
     if (r != STORE_OK) {
         call_store_failed(c, r);
         return;

@@ -216,6 +216,16 @@ static void ports_come_with_their_share_and_url(void **state)
     assert_non_null(strstr(s->a.body, "\"port\":8443,\"listening\":true"));
 }
 
+static void what_is_not_shared_cannot_be_unshared(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+
+    make_people(s, &p);
+    assert_int_equal(ask(s, "DELETE", SHARES "/3000", p.bob, NULL), 404);
+    assert_string_equal(got(s, "message"), "This port is not shared.");
+}
+
 static void a_shared_port_is_open_when_an_app_or_a_forward_is_behind_it(void **state)
 {
     struct scene *s = *state;
@@ -372,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_workspace_has_so_many_shares_and_no_more, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(ports_come_with_their_share_and_url, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_shared_cannot_be_unshared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shared_port_is_open_when_an_app_or_a_forward_is_behind_it,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_app_is_shared_over_the_template, set_up, tear_down),
