@@ -9,8 +9,11 @@
 #include "cli/watch.h"
 
 /* Which process has it, or whose forward. `buf` holds what is made. */
-static const char *served_by(const struct api_shared_port *p, char *buf, size_t size)
+static const char *served_by(const struct api_shared_ports *ports, const struct api_shared_port *p,
+                             char *buf, size_t size)
 {
+    if (ports->status != API_AGENT_CONNECTED)
+        return "(agent away)";
     if (!p->listening)
         return "(not listening)";
     if (!p->port.forwarded_by[0])
@@ -19,7 +22,8 @@ static const char *served_by(const struct api_shared_port *p, char *buf, size_t 
     return buf;
 }
 
-static void add_row(struct table *t, const struct api_shared_port *p)
+static void add_row(struct table *t, const struct api_shared_ports *ports,
+                    const struct api_shared_port *p)
 {
     _cleanup_(buf_deinit) struct buf shared = BUF_INIT(16384);
     char number[8], by[NAME_SIZE + 32];
@@ -30,7 +34,7 @@ static void add_row(struct table *t, const struct api_shared_port *p)
     }
     const char *speaks =
         p->port.speaks == API_PORT_UNKNOWN ? "" : api_port_speaks_name(p->port.speaks);
-    table_row(t, (const char *const[]){number, served_by(p, by, sizeof(by)), speaks,
+    table_row(t, (const char *const[]){number, served_by(ports, p, by, sizeof(by)), speaks,
                                        buf_cstr(&shared), p->url});
 }
 
@@ -39,17 +43,22 @@ static void print_table(struct cli *cli, const struct api_shared_ports *ports)
     struct table *t =
         table_new((const char *const[]){"PORT", "PROCESS", "SPEAKS", "SHARED WITH", "URL", NULL});
     for (size_t i = 0; i < ports->n_ports; i++)
-        add_row(t, &ports->ports[i]);
+        add_row(t, ports, &ports->ports[i]);
     table_print(t, &cli->out);
     table_free(t);
-    char since[TEXT_SIZE];
+}
+
+/* Also beside JSON, whose list does not say why it is short. */
+static void print_hint(struct cli *cli, const struct api_shared_ports *ports)
+{
+    char since[TEXT_SIZE], ago[TEXT_SIZE];
     if (ports->status == API_AGENT_NEVER)
         output_hint(&cli->out, "the agent has never been connected; only what is shared is listed");
     else if (ports->status == API_AGENT_AWAY)
         output_hint(&cli->out, "the agent is away since %s (%s); only what is shared is listed",
-                    clock_format(ports->last_seen_at, (char[CLOCK_TEXT_LEN]){0}),
-                    text_ago(ports->last_seen_at, clock_realtime(), since));
-    else if (ports->n_ports == 0)
+                    text_moment(ports->last_seen_at, since),
+                    text_ago(ports->last_seen_at, clock_realtime(), ago));
+    else if (ports->n_ports == 0 && !cli->out.json)
         output_hint(&cli->out, "nothing listens there: start a server in the workspace");
 }
 
@@ -89,6 +98,7 @@ static void draw(struct cli *cli, const json_t *state, void *ud)
     if (!watch_read(state, "ports", &api_shared_ports_type, &ports))
         return;
     print_table(cli, &ports);
+    print_hint(cli, &ports);
     api_shared_ports_release(&ports);
     if (!watch_read(state, "apps", &api_apps_type, &apps))
         return;
@@ -118,6 +128,7 @@ static int run_once(struct api_client *c, const struct target_agent *at)
         print_json(c->cli, &ports);
     else
         print_table(c->cli, &ports);
+    print_hint(c->cli, &ports);
     api_shared_ports_release(&ports);
     return c->cli->out.json ? 0 : print_apps(c, at);
 }

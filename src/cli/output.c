@@ -191,6 +191,14 @@ size_t output_columns(const char *text)
     return n;
 }
 
+unsigned output_height(FILE *f, unsigned fallback)
+{
+    struct winsize size;
+    if (ioctl(fileno(f), TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+        return size.ws_row;
+    return fallback;
+}
+
 unsigned output_width(FILE *f, unsigned fallback)
 {
     struct winsize size;

@@ -18,7 +18,8 @@ struct output {
     bool json;       /* --output json */
     bool out_colour; /* `out` is a terminal that takes colours */
     bool err_colour;
-    bool err_tty; /* `err` is a terminal: a spinner may turn there */
+    unsigned width; /* for tables; 0: that of the terminal at `out`, or any if it is none */
+    bool err_tty;   /* `err` is a terminal: a spinner may turn there */
 };
 
 /* Standard output and error; colours only on a terminal, unless NO_COLOR is set or TERM=dumb. */
@@ -55,3 +56,5 @@ size_t output_columns(const char *text);
 
 /* Columns of the terminal at `f`; `fallback` when it is none. */
 unsigned output_width(FILE *f, unsigned fallback);
+/* And its lines. */
+unsigned output_height(FILE *f, unsigned fallback);

@@ -51,6 +51,49 @@ static void columns_are_aligned_by_what_is_seen(void **state)
     capture_end(&c);
 }
 
+static void a_table_is_folded_to_the_width_of_the_terminal(void **state)
+{
+    static const struct {
+        unsigned width;
+        const char *expected;
+    } cases[] = {
+        {0, "PORT  PROCESS  SPEAKS  URL\n"
+            "80    nginx    -       http://a.example/\n"
+            "9000  -        -       -\n"},
+        {41, "PORT  PROCESS  SPEAKS  URL\n"
+             "80    nginx    -       http://a.example/\n"
+             "9000  -        -       -\n"},
+        {39, "PORT  PROCESS  URL\n"
+             "80    nginx    http://a.example/\n"
+             "9000  -        -\n"},
+        {31, "PORT  PROCESS\n"
+             "    URL\n"
+             "80    nginx\n"
+             "    http://a.example/\n"
+             "9000  -\n"},
+        {1, "PORT\n"
+            "    PROCESS\n"
+            "    URL\n"
+            "80\n"
+            "    nginx\n"
+            "    http://a.example/\n"
+            "9000\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct capture c;
+        capture_start(&c);
+        struct table *t =
+            table_new((const char *const[]){"PORT", "PROCESS", "SPEAKS", "URL", NULL});
+        table_row(t, (const char *const[]){"80", "nginx", "", "http://a.example/"});
+        table_row(t, (const char *const[]){"9000", "", "", ""});
+        table_print_within(t, &c.out, cases[i].width);
+        table_free(t);
+        fflush(c.out.out);
+        assert_string_equal(c.text, cases[i].expected);
+        capture_end(&c);
+    }
+}
+
 static void nothing_from_outside_controls_the_terminal(void **state)
 {
     static const struct {
@@ -146,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_aligned_by_what_is_seen),
+        cmocka_unit_test(a_table_is_folded_to_the_width_of_the_terminal),
         cmocka_unit_test(nothing_from_outside_controls_the_terminal),
         cmocka_unit_test(lines_and_json_control_no_terminal_either),
         cmocka_unit_test(errors_are_one_line_and_a_hint),

@@ -33,6 +33,17 @@ char *text_date(usec_t when, char dst[static TEXT_SIZE])
     return dst;
 }
 
+char *text_moment(usec_t when, char dst[static TEXT_SIZE])
+{
+    char full[CLOCK_TEXT_LEN];
+    clock_format(when, full);
+    if (when == 0)
+        str_copy(dst, TEXT_SIZE, "never");
+    else
+        snprintf(dst, TEXT_SIZE, "%.10s %.8s UTC", full, full + sizeof("2026-01-31"));
+    return dst;
+}
+
 char *text_bytes(double bytes, char dst[static TEXT_SIZE])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api/routes.h"
@@ -21,6 +22,7 @@ enum { EVENT_MAX_LEN = 6 << 20 };
 
 static const usec_t first_pause = 500 * USEC_PER_MSEC;
 static const usec_t longest_pause = 10 * USEC_PER_SEC;
+static const usec_t redraw_interval = 10 * USEC_PER_SEC;
 
 struct watch {
     struct api_client *client;
@@ -33,6 +35,7 @@ struct watch {
     bool away;     /* and said so */
     usec_t pause;
     struct timer retry;
+    struct timer redraw; /* on a terminal */
     bool done;
     int code;
 };
@@ -54,14 +57,66 @@ static bool is_complete(const struct watch *w)
     return true;
 }
 
+/* Rows that it takes on the screen, of which a style takes nothing. */
+static size_t rows_of(const char *line, unsigned width)
+{
+    size_t columns = output_columns(line);
+    for (const char *c = strchr(line, '\033'); c; c = strchr(c + 1, '\033'))
+        columns -= strcspn(c, "m") + 1;
+    return columns ? (columns + width - 1) / width : 1;
+}
+
+/* As many of its lines as there is room for; a line may be wider than the screen. */
+static void print_top(struct output *out, const char *picture)
+{
+    unsigned width = output_width(out->out, 80), room = output_height(out->out, 24) - 1;
+    struct span rest = span_of(picture), line;
+    size_t left = 0, used = 0;
+    fputs("\033[H\033[2J", out->out);
+    while (span_split(&rest, '\n', &line) && (line.len > 0 || rest.len > 0)) {
+        _cleanup_free_ char *text = span_dup(line);
+        used += rows_of(text, width);
+        if (left > 0 || used + (rest.len > 0) > room)
+            left++;
+        else
+            fprintf(out->out, "%s\n", text);
+    }
+    if (left > 0)
+        fprintf(out->out, "... and %zu more line%s; without --watch all are shown\n", left,
+                left == 1 ? "" : "s");
+    fflush(out->out);
+}
+
+/* The picture is made whole first, so that it does not flicker, with its hints in it. */
+static void draw_screen(struct watch *w)
+{
+    struct output *out = &w->client->cli->out, real = *out;
+    char *picture = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&picture, &len);
+    if (!f)
+        return;
+    out->width = output_width(real.out, 80);
+    out->out = f;
+    if (real.err_tty)
+        out->err = f;
+    w->o.draw(w->client->cli, w->state, w->o.ud);
+    *out = real;
+    if (fclose(f) == 0)
+        print_top(out, picture);
+    free(picture);
+}
+
 static void draw(struct watch *w)
 {
     struct output *out = &w->client->cli->out;
     if (out->json || !w->fresh || !is_complete(w))
         return;
     w->fresh = false;
-    if (isatty(fileno(out->out)))
-        fputs("\033[H\033[2J", out->out);
+    if (isatty(fileno(out->out))) {
+        draw_screen(w);
+        return;
+    }
     w->o.draw(w->client->cli, w->state, w->o.ud);
     fputc('\n', out->out);
     fflush(out->out);
@@ -173,6 +228,26 @@ static void on_retry(struct timer *t, void *ud)
     connect_now(ud);
 }
 
+/* What is said of "5 min ago" grows old. The line that says that the server is away stays. */
+static void draw_again(struct watch *w)
+{
+    timer_start(&w->redraw, redraw_interval);
+    if (w->away)
+        return;
+    w->fresh = true;
+    draw(w);
+}
+
+static void on_redraw(struct timer *t, void *ud)
+{
+    draw_again(ud);
+}
+
+static void on_resized(int signum, void *ud)
+{
+    draw_again(ud);
+}
+
 static void on_signal(int signum, void *ud)
 {
     ((struct watch *)ud)->done = true;
@@ -185,6 +260,12 @@ int watch_run(struct api_client *c, const struct watch_options *options)
                  ? xasprintf("%s/events?workspace=%s", API_PREFIX, options->workspace)
                  : xstrdup(API_PREFIX "/events");
     timer_init(&w.retry, c->loop, on_retry, &w);
+    timer_init(&w.redraw, c->loop, on_redraw, &w);
+    bool on_screen = !c->cli->out.json && isatty(fileno(c->cli->out.out));
+    struct signal_watch *resized =
+        on_screen ? signal_watch_new(c->loop, SIGWINCH, on_resized, &w) : NULL;
+    if (on_screen)
+        timer_start(&w.redraw, redraw_interval);
     struct signal_watch *interrupted = signal_watch_new(c->loop, SIGINT, on_signal, &w);
     struct signal_watch *terminated = signal_watch_new(c->loop, SIGTERM, on_signal, &w);
     connect_now(&w);
@@ -192,6 +273,8 @@ int watch_run(struct api_client *c, const struct watch_options *options)
         loop_turn(c->loop, true);
     api_call_cancel(w.call);
     timer_cancel(&w.retry);
+    timer_cancel(&w.redraw);
+    signal_watch_free(resized);
     signal_watch_free(interrupted);
     signal_watch_free(terminated);
     sse_reader_deinit(&w.reader);

@@ -1,9 +1,10 @@
 #pragma once
 /*
  * Commands with --watch: the server's live updates (GET /events), shown as they come until the
- * command is interrupted. On a terminal the picture is drawn anew; elsewhere each one is printed
- * behind the last; with --output json each event is a line, {"event": NAME, "data": {...}}. When
- * the server goes away the command says so, and goes on when it is back.
+ * command is interrupted. On a terminal the picture is drawn anew, as much of it as there is room
+ * for; elsewhere each one is printed behind the last; with --output json each event is a line,
+ * {"event": NAME, "data": {...}}. When the server goes away the command says so, and goes on when
+ * it is back.
  */
 #include <jansson.h>
 

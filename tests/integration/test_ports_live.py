@@ -1,4 +1,5 @@
 """Open ports of a workspace, as they come and go."""
+import re
 import signal
 import subprocess
 import sys
@@ -226,8 +227,21 @@ def test_while_the_agent_is_away_what_is_shared_is_listed(own_workspace):
     own_workspace.agent.stop()
     own_workspace.wait_connected(False)
     shown = owner.run("ports", own_workspace.name)
-    assert "8080" in shown.out and "(not listening)" in shown.out
-    assert "away since" in shown.err
+    assert "8080" in shown.out and "(agent away)" in shown.out
+    assert re.search(r"away since \d{4}-\d\d-\d\d [\d:]{8} UTC", shown.err)
+    listed = owner.run("ports", own_workspace.name, "--output", "json")
+    assert [(each["port"], each["listening"]) for each in listed.json()] == [(8080, False)]
+    assert "away since" in listed.err
+
+
+@pytest.mark.parametrize("apps_of_template", ["", "apps:\n  - {slug: lab, url: 'http://localhost'}\n"])
+def test_before_the_agent_has_come_that_is_said(make_deployment, apps_of_template):
+    made = make_deployment()
+    made.admin.run("templates", "push", "default", "-", stdin=apps_of_template or "apps: []\n")
+    ws = made.workspace(agent=False)
+    shown = made.admin.run("ports", ws.name)
+    assert "never been connected" in shown.err
+    assert ("lab" in shown.out) == bool(apps_of_template)
 
 
 # ---- adit ports, list and show --watch ----
