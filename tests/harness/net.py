@@ -54,8 +54,14 @@ def free_range(count, kind=socket.SOCK_STREAM, host="127.0.0.1"):
 
 
 def listens(port, host="127.0.0.1"):
-    """Whether a TCP connection to there is taken."""
+    """Whether a TCP connection to there is taken; or, with a path, one to that Unix socket, whose
+    file is there before anybody listens."""
     try:
+        if isinstance(port, Path):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(2)
+                connection.connect(str(port))
+                return True
         with socket.create_connection((host, port), timeout=2):
             return True
     except OSError:

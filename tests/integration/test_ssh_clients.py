@@ -342,7 +342,7 @@ def keys(supervisor, tmp_path, short_folder):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "held", "-f", key],
                    check=True)
     supervisor.start("ssh-agent", ["ssh-agent", "-D", "-a", str(path)], good_codes=(0, 2))
-    until(path.exists, "the agent's socket")
+    until(lambda: net.listens(path), "the agent takes connections")
     env = {"SSH_AUTH_SOCK": str(path)}
     subprocess.run(["ssh-add", "-q", key], env=dict(os.environ, **env), check=True)
     return env, key
