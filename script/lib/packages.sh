@@ -27,6 +27,7 @@ packages_test=(
     # Other people's programs, against which the product is proved.
     curl netcat-openbsd socat openssh-client openssh-server nghttp2-client dnsmasq-base
     rsync git             # what people run over ssh
+    zsh fish              # shells that complete
     openssh-tests         # OpenSSH's own regression scripts
     php-cli php-xdebug    # a debugger that calls back
     jupyter-notebook python3-ipykernel

@@ -51,6 +51,12 @@ static bool names_file(const struct command *c)
     return c->words && strstr(c->words, "FILE");
 }
 
+static void print_choices(FILE *f, const struct option *o)
+{
+    for (const char *p = o->choices; *p; p++)
+        fputc(*p == '|' ? ' ' : *p, f);
+}
+
 /* ---- bash ---- */
 
 static void bash_option(FILE *f, const struct option *o)
@@ -63,22 +69,22 @@ static void bash_option(FILE *f, const struct option *o)
 
 static void bash_option_values(FILE *f, const struct option *o)
 {
+    if (o->kind != OPTION_VALUE && o->kind != OPTION_LIST)
+        return;
+    fputs("        ", f);
+    if (o->letter)
+        fprintf(f, "-%c%s", o->letter, o->name[1] ? "|" : "");
+    if (o->name[1])
+        fprintf(f, "--%s", o->name);
+    fputs(") ", f);
     if (o->choices) {
-        fprintf(f, "        --%s) COMPREPLY=($(compgen -W '", o->name);
-        for (const char *p = o->choices; *p; p++)
-            fputc(*p == '|' ? ' ' : *p, f);
-        fprintf(f, "' -- \"$cur\")); return ;;\n");
+        fputs("COMPREPLY=($(compgen -W '", f);
+        print_choices(f, o);
+        fputs("' -- \"$cur\")); ", f);
     } else if (takes_file(o)) {
-        fprintf(f, "        --%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", o->name);
-    } else if (o->kind == OPTION_VALUE || o->kind == OPTION_LIST) {
-        if (o->name[1])
-            fprintf(f, "        --%s", o->name);
-        else
-            fprintf(f, "        -%s", o->name);
-        if (o->letter)
-            fprintf(f, "|-%c", o->letter);
-        fprintf(f, ") return ;;\n");
+        fputs("COMPREPLY=($(compgen -f -- \"$cur\")); ", f);
     }
+    fputs("return ;;\n", f);
 }
 
 static void bash_command(FILE *f, const struct command *c, const char *path)
@@ -139,11 +145,12 @@ static void zsh_value(FILE *f, const struct option *o)
 {
     if (o->kind == OPTION_FLAG)
         return;
-    fprintf(f, "%s:%s:", o->kind == OPTION_OPTIONAL ? ":" : "", o->value);
+    fputs(o->kind == OPTION_OPTIONAL ? "::" : ":", f);
+    print_quoted(f, o->value, ":\\");
+    fputc(':', f);
     if (o->choices) {
         fputc('(', f);
-        for (const char *p = o->choices; *p; p++)
-            fputc(*p == '|' ? ' ' : *p, f);
+        print_choices(f, o);
         fputc(')', f);
     } else if (takes_file(o)) {
         fputs("_files", f);
@@ -196,13 +203,17 @@ static void zsh_command(FILE *f, const struct command *c, const char *path)
         fputs("        _arguments -s \\\n", f);
         each_option(f, c, zsh_option);
         if (c->traits & COMMAND_WORKSPACE)
-            fputs("            '1:workspace:($(adit list --names 2>/dev/null))' \\\n", f);
+            fputs("            '1:workspace:_adit_workspaces' \\\n", f);
         if (c->traits & COMMAND_COMMAND) {
             fputs("            '*:command:(", f);
             print_names(f, commands);
-            fputs(")' \\\n", f);
+            fputs(")'", f);
+        } else {
+            /* With two colons it would be the words of another program from there on. */
+            fprintf(f, "            '*:%s :%s'", c->traits & COMMAND_PASSES_ON ? ":" : "",
+                    names_file(c) || (c->traits & COMMAND_PASSES_ON) ? "_default" : "()");
         }
-        fputs("            '*:: :_default'\n        ;;\n", f);
+        fputs("\n        ;;\n", f);
     }
     for (const struct command *const *s = c->subcommands; s && *s; s++) {
         char inner[128];
@@ -215,19 +226,23 @@ void completion_print_zsh(FILE *f)
 {
     fputs("#compdef adit\n"
           "# zsh completion for adit. Use: adit completion zsh > \"${fpath[1]}/_adit\"\n"
+          "_adit_workspaces()\n{\n"
+          "    local -a names=(${(f)\"$(adit list --names 2>/dev/null)\"})\n"
+          "    compadd -a names\n"
+          "}\n"
           "_adit()\n{\n"
-          "    local path=''\n"
+          "    local chosen=''\n" /* not "path", which is PATH to zsh */
           "    while ((CURRENT > 2)) && [[ ${words[2]} != -* ]]; do\n"
-          "        case \"$path/${words[2]}\" in\n",
+          "        case \"$chosen/${words[2]}\" in\n",
           f);
     for (const struct command *const *c = commands; *c; c++) {
-        fprintf(f, "        '/%s') path='%s' ;;\n", (*c)->name, (*c)->name);
+        fprintf(f, "        '/%s') chosen='%s' ;;\n", (*c)->name, (*c)->name);
         for (const struct command *const *s = (*c)->subcommands; s && *s; s++)
-            fprintf(f, "        '%s/%s') path='%s %s' ;;\n", (*c)->name, (*s)->name, (*c)->name,
+            fprintf(f, "        '%s/%s') chosen='%s %s' ;;\n", (*c)->name, (*s)->name, (*c)->name,
                     (*s)->name);
     }
     fputs("        *) break ;;\n        esac\n        shift words\n        ((CURRENT--))\n"
-          "    done\n    case \"$path\" in\n    '')\n        local -a list=(",
+          "    done\n    case \"$chosen\" in\n    '')\n        local -a list=(",
           f);
     zsh_list(f, commands);
     fputs(")\n        _describe 'command' list\n        ;;\n", f);
@@ -241,65 +256,86 @@ void completion_print_zsh(FILE *f)
 
 /* ---- fish ---- */
 
-static void fish_options(FILE *f, const struct command *c, const char *condition)
+static void fish_option(FILE *f, const struct option *o)
+{
+    if (o->letter)
+        fprintf(f, " -s %c", o->letter);
+    if (o->name[1])
+        fprintf(f, " -l %s", o->name);
+    if (o->choices) {
+        fputs(" -x -a '", f);
+        print_choices(f, o);
+        fputc('\'', f);
+    } else if (takes_file(o)) {
+        fputs(" -r -F", f);
+    } else if (o->kind == OPTION_VALUE || o->kind == OPTION_LIST) {
+        fputs(" -x", f);
+    }
+    fputs(" -d '", f);
+    for (const char *p = o->help; *p; p++)
+        fprintf(f, *p == '\'' || *p == '\\' ? "\\%c" : "%c", *p);
+    fputs("'\n", f);
+}
+
+static void fish_names(FILE *f, const struct command *const *table, const char *path)
+{
+    for (; *table; table++)
+        fprintf(f, "complete -c adit -n '__adit_at %s' -a %s -d '%s'\n", path, (*table)->name,
+                (*table)->summary);
+}
+
+static void fish_command(FILE *f, const struct command *c, const char *path)
 {
     const struct option *tables[ARGS_TABLES_MAX];
     size_t n = command_option_tables(c, tables);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !c->subcommands; i++)
         for (const struct option *o = tables[i]; o->name; o++) {
-            fprintf(f, "complete -c adit -n '%s'", condition);
-            if (o->letter)
-                fprintf(f, " -s %c", o->letter);
-            if (o->name[1])
-                fprintf(f, " -l %s", o->name);
-            if (o->choices) {
-                fputs(" -x -a '", f);
-                for (const char *p = o->choices; *p; p++)
-                    fputc(*p == '|' ? ' ' : *p, f);
-                fputc('\'', f);
-            } else if (takes_file(o)) {
-                fputs(" -r -F", f);
-            } else if (o->kind == OPTION_VALUE || o->kind == OPTION_LIST) {
-                fputs(" -x", f);
-            }
-            fputs(" -d '", f);
-            for (const char *p = o->help; *p; p++)
-                fprintf(f, *p == '\'' || *p == '\\' ? "\\%c" : "%c", *p);
-            fputs("'\n", f);
+            fprintf(f, "complete -c adit -n '__adit_at %s'", path);
+            fish_option(f, o);
         }
-}
-
-static void fish_names(FILE *f, const struct command *const *table, const char *condition)
-{
-    for (; *table; table++)
-        fprintf(f, "complete -c adit -n '%s' -a %s -d '%s'\n", condition, (*table)->name,
-                (*table)->summary);
+    if (c->subcommands)
+        fish_names(f, c->subcommands, path);
+    if (c->traits & COMMAND_COMMAND)
+        fish_names(f, commands, path);
+    if (c->traits & COMMAND_WORKSPACE)
+        fprintf(f, "complete -c adit -n '__adit_at %s' -a '(adit list --names 2>/dev/null)'\n",
+                path);
+    if (names_file(c))
+        fprintf(f, "complete -c adit -n '__adit_at %s' -F\n", path);
+    for (const struct command *const *s = c->subcommands; s && *s; s++) {
+        char inner[128];
+        snprintf(inner, sizeof(inner), "%s %s", path, (*s)->name);
+        fish_command(f, *s, inner);
+    }
 }
 
 void completion_print_fish(FILE *f)
 {
     fputs("# fish completion for adit. Use: adit completion fish | source\n"
+          "function __adit_at # the words before the cursor begin with just this command\n"
+          "    set -l typed (commandline -opc)\n"
+          "    set -l path\n"
+          "    for word in $typed[2..-1]\n"
+          "        string match -q -- '-*' $word; and break\n"
+          "        switch \"$path $word\"\n"
+          "            case",
+          f);
+    for (const struct command *const *c = commands; *c; c++) {
+        fprintf(f, " ' %s'", (*c)->name);
+        for (const struct command *const *s = (*c)->subcommands; s && *s; s++)
+            fprintf(f, " '%s %s'", (*c)->name, (*s)->name);
+    }
+    fputs("\n"
+          "                set path $path $word\n"
+          "            case '*'\n"
+          "                break\n"
+          "        end\n"
+          "    end\n"
+          "    test \"$path\" = \"$argv\"\n"
+          "end\n"
           "complete -c adit -f\n",
           f);
-    fish_names(f, commands, "__fish_use_subcommand");
-    for (const struct command *const *c = commands; *c; c++) {
-        char condition[512];
-        int used =
-            snprintf(condition, sizeof(condition), "__fish_seen_subcommand_from %s", (*c)->name);
-        if (!(*c)->subcommands) {
-            fish_options(f, *c, condition);
-            if ((*c)->traits & COMMAND_WORKSPACE)
-                fprintf(f, "complete -c adit -n '%s' -a '(adit list --names 2>/dev/null)'\n",
-                        condition);
-            continue;
-        }
-        fish_names(f, (*c)->subcommands, condition);
-        for (const struct command *const *s = (*c)->subcommands; *s; s++) {
-            snprintf(condition + used, sizeof(condition) - (size_t)used,
-                     "; and __fish_seen_subcommand_from %s", (*s)->name);
-            fish_options(f, *s, condition);
-            if (names_file(*s))
-                fprintf(f, "complete -c adit -n '%s' -F\n", condition);
-        }
-    }
+    fish_names(f, commands, "");
+    for (const struct command *const *c = commands; *c; c++)
+        fish_command(f, *c, (*c)->name);
 }
