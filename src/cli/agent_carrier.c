@@ -8,6 +8,7 @@
 #include "api/workspace.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "cli/workspace_missing.h"
 #include "io/tls.h"
 #include "tunnel/peer_link.h"
 #include "tunnel/ws_carrier.h"
@@ -115,6 +116,20 @@ static int pick_agent(struct span json, const struct workspace_ref *ref, struct 
     return r;
 }
 
+/* What else there is, in place of a workspace that is not: it may have been meant. */
+static void on_workspaces(enum api_outcome outcome, struct span body, const struct err *err,
+                          void *ud)
+{
+    struct agent_carrier *a = ud;
+    const char *me = a->api->username ? a->api->username : "";
+    struct err missing = ERR_INIT;
+    a->call = NULL;
+    workspace_missing_error(a->ref, &missing);
+    free(a->hint);
+    a->hint = workspace_missing_hint(a->ref, me, outcome == API_DONE ? body : SPAN_NULL);
+    fail(a, &missing);
+}
+
 static void on_workspace(enum api_outcome outcome, struct span body, const struct err *err,
                          void *ud)
 {
@@ -122,6 +137,11 @@ static void on_workspace(enum api_outcome outcome, struct span body, const struc
     struct err problem = ERR_INIT;
     struct id agent;
     a->call = NULL;
+    if (outcome == API_FAILED && err->code == -ENOENT) {
+        a->call =
+            api_call_start(a->api, "GET", API_PREFIX "/workspaces", NULL, 0, on_workspaces, a);
+        return;
+    }
     if (outcome != API_DONE) {
         not_answered(a, outcome, err);
         return;

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli/credentials.h"
 #include "cli/spinner.h"
+#include "cli/workspace_missing.h"
 #include "http/client_request.h"
 #include "io/loop.h"
 #include "io/tls.h"
@@ -94,10 +95,24 @@ int api_client_open(struct api_client *c, struct cli *cli)
     return code;
 }
 
+static void set_about(struct api_client *c, const char *path, char *missing)
+{
+    free(c->about_path);
+    free(c->missing);
+    c->about_path = path ? xstrdup(path) : NULL;
+    c->missing = missing;
+}
+
+void api_client_name_missing(struct api_client *c, const char *path, char *missing)
+{
+    set_about(c, path, missing);
+}
+
 void api_client_close(struct api_client *c)
 {
     free(c->url);
     free(c->username);
+    set_about(c, NULL, NULL);
     secret_free(c->token);
     tls_context_unref(c->tls);
     if (c->loop)
@@ -107,7 +122,19 @@ void api_client_close(struct api_client *c)
 
 /* ---- one call ---- */
 
-/* "MESSAGE (FIELD: MESSAGE; ...)" of an error body; the bare status if it is none of ours. */
+/* Sentences of the API stand as parts of lines here: without a full stop behind the last. */
+static void append_sentence(struct buf *text, const char *sentence)
+{
+    struct span s = span_of(sentence);
+    if (text->len > 0)
+        buf_append_str(text, ". ");
+    buf_append(text, s.p, span_ends(s, ".") ? s.len - 1 : s.len);
+}
+
+/*
+ * "MESSAGE. DETAIL" of an error body, or in their place what is wrong with its fields, of several
+ * as "FIELD: MESSAGE; ..."; the bare status if the body is none of ours.
+ */
 static void read_error(unsigned status, struct span body, struct err *err)
 {
     struct api_error e;
@@ -116,12 +143,14 @@ static void read_error(unsigned status, struct span body, struct err *err)
         return;
     }
     _cleanup_(buf_deinit) struct buf text = BUF_INIT(480);
-    buf_append_str(&text, e.message ? e.message : "the server refused");
-    if (e.detail && e.n_fields == 0)
-        buf_appendf(&text, ": %s", e.detail);
-    for (size_t i = 0; i < e.n_fields && i < 4; i++)
-        buf_appendf(&text, "%s%s: %s", i ? "; " : ": ", e.fields[i].field, e.fields[i].message);
-    err_set(err, -EACCES, "%s", buf_cstr(&text));
+    bool is_the_field = e.n_fields == 1 && e.message && str_eq(e.message, e.fields[0].message);
+    if (e.n_fields == 0 || is_the_field)
+        append_sentence(&text, e.message ? e.message : "the server refused");
+    if (e.n_fields == 0 && e.detail)
+        append_sentence(&text, e.detail);
+    for (size_t i = 0; !is_the_field && i < e.n_fields && i < 4; i++)
+        buf_appendf(&text, "%s%s: %s", i ? "; " : "", e.fields[i].field, e.fields[i].message);
+    err_set(err, status == 404 ? -ENOENT : -EACCES, "%s", buf_cstr(&text));
     api_error_release(&e);
 }
 
@@ -244,9 +273,9 @@ int api_outcome_print(struct api_client *c, enum api_outcome outcome, const stru
 /* ---- calls that wait ---- */
 
 struct waiting {
-    struct api_client *client;
     struct buf *body;
-    int code;
+    enum api_outcome outcome;
+    struct err err; /* unless API_DONE */
     bool done;
 };
 
@@ -254,26 +283,63 @@ static void on_waited(enum api_outcome outcome, struct span body, const struct e
 {
     struct waiting *w = ud;
     w->done = true;
-    w->code = EXIT_CODE_OK;
-    if (outcome != API_DONE)
-        w->code = api_outcome_print(w->client, outcome, err);
-    else if (buf_append(w->body, body.p, body.len) < 0)
-        w->code = EXIT_CODE_FAILURE;
+    w->outcome = outcome;
+    if (outcome != API_DONE) {
+        w->err = *err;
+    } else if (buf_append(w->body, body.p, body.len) < 0) {
+        w->outcome = API_FAILED;
+        err_set(&w->err, -EMSGSIZE, "the server's answer is too large");
+    }
+}
+
+/* `w` has the outcome; or the error has been printed and the exit code is returned. */
+static int wait_for_answer(struct api_client *c, const char *method, const char *path,
+                           const struct buf *request, struct waiting *w)
+{
+    struct spinner spinner;
+    if (!api_call_start(c, method, path, request ? buf_data(request) : NULL,
+                        request ? request->len : 0, on_waited, w))
+        return EXIT_CODE_FAILURE;
+    spinner_start(&spinner, c->loop, &c->cli->out, "waiting for the server");
+    while (!w->done)
+        loop_turn(c->loop, true);
+    spinner_stop(&spinner);
+    return 0;
+}
+
+/* Of a workspace with what the name may have been meant for. */
+static int print_missing(struct api_client *c)
+{
+    if (c->missing) {
+        output_error(&c->cli->out, "%s", c->missing);
+        return EXIT_CODE_FAILURE;
+    }
+    _cleanup_(buf_deinit) struct buf body = BUF_INIT(API_JSON_MAX_LEN);
+    struct waiting w = {.body = &body};
+    struct err missing = ERR_INIT;
+    int code = wait_for_answer(c, "GET", API_PREFIX "/workspaces", NULL, &w);
+    if (code != 0)
+        return code;
+    workspace_missing_error(&c->about, &missing);
+    _cleanup_free_ char *hint = workspace_missing_hint(
+        &c->about, c->username ? c->username : "",
+        w.outcome == API_DONE ? span_from(buf_data(&body), body.len) : SPAN_NULL);
+    output_error(&c->cli->out, "%s", missing.text);
+    output_hint(&c->cli->out, "%s", hint);
+    return EXIT_CODE_FAILURE;
 }
 
 static int call_raw(struct api_client *c, const char *method, const char *path,
                     const struct buf *request, struct buf *ret_body)
 {
-    struct waiting w = {.client = c, .body = ret_body};
-    struct spinner spinner;
-    if (!api_call_start(c, method, path, request ? buf_data(request) : NULL,
-                        request ? request->len : 0, on_waited, &w))
-        return EXIT_CODE_FAILURE;
-    spinner_start(&spinner, c->loop, &c->cli->out, "waiting for the server");
-    while (!w.done)
-        loop_turn(c->loop, true);
-    spinner_stop(&spinner);
-    return w.code;
+    struct waiting w = {.body = ret_body};
+    int code = wait_for_answer(c, method, path, request, &w);
+    if (code != 0 || w.outcome == API_DONE)
+        return code;
+    if (w.outcome == API_FAILED && w.err.code == -ENOENT && c->about_path &&
+        str_eq(path, c->about_path))
+        return print_missing(c);
+    return api_outcome_print(c, w.outcome, &w.err);
 }
 
 int api_client_call(struct api_client *c, const char *method, const char *path,
@@ -359,7 +425,10 @@ int api_client_workspace_path(struct api_client *c, const struct workspace_ref *
 {
     const char *owner = ref->owner;
     int code = *owner ? 0 : api_client_username(c, &owner);
-    if (code == 0)
-        *ret = xasprintf("%s/workspaces/%s/%s", API_PREFIX, owner, ref->workspace);
-    return code;
+    if (code != 0)
+        return code;
+    *ret = xasprintf("%s/workspaces/%s/%s", API_PREFIX, owner, ref->workspace);
+    set_about(c, *ret, NULL);
+    c->about = *ref;
+    return 0;
 }

@@ -22,6 +22,10 @@ struct api_client {
     char *username;       /* of the log-in; NULL: not known yet */
     struct secret *token; /* NULL: none */
     struct tls_context *tls;
+    /* A 404 of just this path is told as `missing`, or as the workspace that is not there. */
+    char *about_path;
+    char *missing; /* NULL: `about` */
+    struct workspace_ref about;
 };
 
 /*
@@ -51,7 +55,15 @@ int api_client_list(struct api_client *c, const char *path, const char *member, 
 
 /* The name of the user of the token; asks the server where it is not known. */
 int api_client_username(struct api_client *c, const char **ret);
-/* "/api/v1/workspaces/OWNER/NAME" of a reference, the owner filled in. The caller frees *ret. */
+/*
+ * `missing`, which is taken: what a call of this path says if there is no such thing. Counts
+ * instead of what counted before.
+ */
+void api_client_name_missing(struct api_client *c, const char *path, char *missing);
+/*
+ * "/api/v1/workspaces/OWNER/NAME" of a reference, the owner filled in. The caller frees *ret. A
+ * call of just this path names the workspace if there is none, and another one that may be meant.
+ */
 int api_client_workspace_path(struct api_client *c, const struct workspace_ref *ref, char **ret);
 
 /* ---- for commands that have their own loop to run ---- */

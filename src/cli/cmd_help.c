@@ -13,6 +13,7 @@ static int run(struct cli *cli)
         const struct command *found = table ? command_find(table, word) : NULL;
         if (!found) {
             const char *meant = table ? command_suggest(table, word) : NULL;
+            str_copy(cli->path, sizeof(cli->path), path); /* the hint is about what is known */
             return cli_usage(cli,
                              meant ? "unknown command '%.60s': did you mean '%s'?"
                                    : "unknown command '%.60s'",

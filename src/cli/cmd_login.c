@@ -8,8 +8,11 @@
 #include "base/mem.h"
 #include "cli/api_client.h"
 #include "cli/credentials.h"
+#include "cli/new_password.h"
 #include "cli/term.h"
 #include "proto/url.h"
+
+enum { PASSWORD_TRIES = 3 };
 
 static const struct option options[] = {
     {.name = "username",
@@ -17,9 +20,7 @@ static const struct option options[] = {
      .kind = OPTION_VALUE,
      .value = "NAME",
      .help = "The user to log in as. Asked for when it is not given."},
-    {.name = "password-stdin",
-     .kind = OPTION_FLAG,
-     .help = "Read the password from the first line of standard input instead of asking."},
+    PASSWORD_STDIN_OPTION,
     {.name = "first-user",
      .kind = OPTION_FLAG,
      .help = "Make the first user of a new deployment, its administrator, and log in."},
@@ -51,39 +52,25 @@ static int ask_username(struct cli *cli, char ret_name[static NAME_SIZE])
     return 0;
 }
 
-static int ask_password(struct cli *cli, bool twice, struct secret **ret)
+/* Without a scheme https is taken, which is not what a server without TLS speaks. */
+static void hint_at_http(struct api_client *c, const char *typed)
 {
-    struct err err = ERR_INIT;
-    struct secret *again = NULL;
-    if (args_has(&cli->args, "password-stdin")) {
-        if (term_read_stdin_secret(ret, &err) == 0)
-            return 0;
-        return fail(cli, &err, "--password-stdin reads the first line of standard input");
-    }
-    if (term_ask_secret("Password: ", ret, &err) < 0)
-        return fail(cli, &err, "give the password by --password-stdin");
-    if (!twice)
-        return 0;
-    int r = term_ask_secret("Password again: ", &again, &err);
-    bool same = r == 0 && secret_equal((*ret)->text, (*ret)->len, again->text, again->len);
-    secret_free(again);
-    if (same)
-        return 0;
-    *ret = secret_free(*ret);
-    output_error(&cli->out, "the two passwords differ");
-    return EXIT_CODE_FAILURE;
+    if (!strstr(typed, "://"))
+        output_hint(&c->cli->out, "if it has no TLS: adit login http://%s", typed);
 }
 
 /*
  * A deployment without users wants its first; one with users does not. *first_user is set when the
  * person at the terminal agrees to be the first.
  */
-static int check_setup(struct api_client *c, bool *first_user)
+static int check_setup(struct api_client *c, bool *first_user, const char *typed)
 {
     struct output *out = &c->cli->out;
     struct api_setup_status status;
     int code = api_client_call_typed(c, "GET", API_PREFIX "/setup", NULL, NULL,
                                      &api_setup_status_type, &status);
+    if (code != 0)
+        hint_at_http(c, typed);
     if (code != 0)
         return code;
     bool needed = status.needed;
@@ -107,23 +94,15 @@ static void label_session(char dst[static TOKEN_NAME_SIZE])
     snprintf(dst, TOKEN_NAME_SIZE, "adit on %.40s", host[0] ? host : "unknown host");
 }
 
-static bool copy_password(const struct secret *password, char dst[static API_PASSWORD_SIZE])
-{
-    return strlen(password->text) == password->len &&
-           str_copy(dst, API_PASSWORD_SIZE, password->text);
-}
-
-static int send_login(struct api_client *c, const char *name, const struct secret *password,
-                      bool first_user, struct api_login_response *ret)
+static int send_login(struct api_client *c, const char *name, const char *password, bool first_user,
+                      struct api_login_response *ret)
 {
     const char *email = args_value(&c->cli->args, "email");
     struct api_login_request login = {0};
     struct api_setup_request setup = {0};
-    char *dst = first_user ? setup.password : login.password;
-    if (!copy_password(password, dst) || (email && !str_copy(setup.email, EMAIL_SIZE, email))) {
-        output_error(&c->cli->out, "the password or the address is too long");
-        return EXIT_CODE_FAILURE;
-    }
+    if (email && !str_copy(setup.email, EMAIL_SIZE, email))
+        return cli_usage(c->cli, "--email is too long");
+    str_copy(first_user ? setup.password : login.password, API_PASSWORD_SIZE, password);
     str_copy(login.user, sizeof(login.user), name);
     str_copy(setup.name, sizeof(setup.name), name);
     label_session(login.label);
@@ -135,6 +114,24 @@ static int send_login(struct api_client *c, const char *name, const struct secre
                                            &login, &api_login_response_type, ret);
     explicit_bzero(&login, sizeof(login));
     explicit_bzero(&setup, sizeof(setup));
+    return code;
+}
+
+/* A person may mistype a password; a program has one answer. */
+static int ask_and_send(struct api_client *c, const char *name, bool first_user,
+                        struct api_login_response *ret)
+{
+    struct cli *cli = c->cli;
+    char password[API_PASSWORD_SIZE] = "";
+    int tries = first_user || args_has(&cli->args, "password-stdin") ? 1 : PASSWORD_TRIES;
+    int code = EXIT_CODE_NOT_ALLOWED;
+    for (; tries > 0 && code == EXIT_CODE_NOT_ALLOWED; tries--) {
+        code = first_user ? new_password_read(cli, "Password: ", password)
+                          : old_password_read(cli, "Password: ", password);
+        if (code == 0)
+            code = send_login(c, name, password, first_user, ret);
+    }
+    explicit_bzero(password, sizeof(password));
     return code;
 }
 
@@ -177,24 +174,20 @@ static void warn_cleartext(struct api_client *c)
     url_deinit(&url);
 }
 
-static int log_in(struct api_client *c)
+static int log_in(struct api_client *c, const char *typed)
 {
     struct cli *cli = c->cli;
     bool first_user = args_has(&cli->args, "first-user");
     char name[NAME_SIZE];
-    struct secret *password = NULL;
     warn_cleartext(c);
-    int code = check_setup(c, &first_user);
+    int code = check_setup(c, &first_user, typed);
     if (code == 0)
         code = ask_username(cli, name);
-    if (code == 0)
-        code = ask_password(cli, first_user, &password);
     if (code != 0)
         return code;
 
     struct api_login_response answer = {0};
-    code = send_login(c, name, password, first_user, &answer);
-    secret_free(password);
+    code = ask_and_send(c, name, first_user, &answer);
     if (code != 0)
         return code;
     code = keep(c, &answer);
@@ -218,7 +211,7 @@ static int run(struct cli *cli)
     int code = url ? api_client_open_url(&client, cli, url)
                    : cli_usage(cli, "which deployment? adit login URL");
     if (code == 0) {
-        code = log_in(&client);
+        code = log_in(&client, url);
         api_client_close(&client);
     }
     credentials_deinit(&known);

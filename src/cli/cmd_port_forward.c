@@ -60,10 +60,14 @@ static const struct {
     {"R", FORWARD_FLAG_R},     {"D", FORWARD_FLAG_D},
 };
 
-/* The forwards, in the order in which they were given. */
+/* The forwards: those behind the workspace, then the options in the order in which they were given.
+ */
 static int read_forwards(struct cli *cli, struct forward_set *set)
 {
     struct err err = ERR_INIT;
+    for (size_t i = 1; i < cli->args.n_words; i++)
+        if (forward_set_add(set, FORWARD_FLAG_TCP, cli->args.words[i], &err) < 0)
+            return cli_usage_error(cli, &err);
     for (size_t i = 0; i < cli->args.n_uses; i++)
         for (size_t j = 0; j < sizeof(flags) / sizeof(flags[0]); j++) {
             const struct option_use *use = &cli->args.uses[i];
@@ -72,7 +76,8 @@ static int read_forwards(struct cli *cli, struct forward_set *set)
                 return cli_usage_error(cli, &err);
         }
     if (set->len == 0)
-        return cli_usage(cli, "nothing to forward: give at least one of --tcp, --udp, -L, -R, -D");
+        return cli_usage(cli,
+                         "nothing to forward: give a port, or one of --tcp, --udp, -L, -R, -D");
     return 0;
 }
 
@@ -123,13 +128,14 @@ static int run(struct cli *cli)
 
 const struct command cmd_port_forward = {
     .name = "port-forward",
-    .words = "[OWNER/]WORKSPACE[.AGENT] FORWARD...",
+    .words = "[OWNER/]WORKSPACE[.AGENT] [PORT...] [FORWARD...]",
     .summary = "Forward ports from and into a workspace",
     .about =
         "Opens what is asked for and keeps it open until Ctrl-C, which ends it with exit code 0. "
         "The traffic is encrypted from "
         "end to end; the server cannot read it. While the server or the agent is away the "
         "listeners stay open, and all goes on by itself when it is back.\n"
+        "PORT, as 8080, 8080:80 or 9000-9009, is what --tcp takes.\n"
         "ADDR is a dotted IPv4 address, an IPv6 address in brackets, 'localhost' or '*' (all "
         "addresses). Without it the listener is on 127.0.0.1 and ::1, and answers only you and "
         "root. HOST is as the workspace sees it; without it, the workspace itself. A listener "
@@ -137,7 +143,7 @@ const struct command cmd_port_forward = {
         "on both sides.\n"
         "On a terminal a line for each forward shows connections and bytes; otherwise there are "
         "plain lines, and with --output json one event a line (adit-port-forward(1)).",
-    .examples = "adit port-forward dev --tcp 8080\n"
+    .examples = "adit port-forward dev 8080\n"
                 "adit port-forward dev --tcp 8080:80,9000-9009 --udp 5353:53\n"
                 "adit port-forward dev -p 15432:db.internal:5432\n"
                 "adit port-forward dev -L /tmp/docker.sock:/run/docker.sock\n"
@@ -147,7 +153,7 @@ const struct command cmd_port_forward = {
     .exits = "4  the agent was not reached within --wait",
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 1,
-    .max_words = 1,
+    .max_words = WORDS_ANY,
     .options = options,
     .run = run,
 };

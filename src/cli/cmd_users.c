@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/api_client.h"
+#include "cli/new_password.h"
 #include "cli/table.h"
 #include "cli/term.h"
 #include "cli/text.h"
@@ -86,32 +87,9 @@ static const struct option create_options[] = {
      .kind = OPTION_VALUE,
      .value = "TEXT",
      .help = "The name to show to people."},
-    {.name = "password-stdin",
-     .kind = OPTION_FLAG,
-     .help = "Read the password from the first line of standard input instead of asking."},
+    PASSWORD_STDIN_OPTION,
     {0},
 };
-
-static int read_password(struct cli *cli, char dst[static API_PASSWORD_SIZE])
-{
-    struct err err = ERR_INIT;
-    struct secret *password = NULL;
-    int r = args_has(&cli->args, "password-stdin")
-                ? term_read_stdin_secret(&password, &err)
-                : term_ask_secret("New password: ", &password, &err);
-    if (r < 0) {
-        output_error(&cli->out, "%s", err.text);
-        output_hint(&cli->out, "give the password by --password-stdin");
-        return EXIT_CODE_USAGE;
-    }
-    bool fits =
-        strlen(password->text) == password->len && str_copy(dst, API_PASSWORD_SIZE, password->text);
-    secret_free(password);
-    if (fits)
-        return 0;
-    output_error(&cli->out, "the password is longer than %d bytes", PASSWORD_MAX_LEN);
-    return EXIT_CODE_FAILURE;
-}
 
 /* Sends a change and prints `done` (a format with the user's name), or the answer as JSON. */
 static int send_change(struct cli *cli, const char *method, const char *path,
@@ -122,6 +100,7 @@ static int send_change(struct cli *cli, const char *method, const char *path,
     int code = api_client_open(&client, cli);
     if (code != 0)
         return code;
+    api_client_name_missing(&client, path, xasprintf("there is no user '%s'", cli->args.words[0]));
     code = api_client_call(&client, method, path, type, message, &body);
     if (code == 0 && !cli->out.json)
         output_line(&cli->out, "%s", done);
@@ -155,7 +134,7 @@ static int run_create(struct cli *cli)
     if (!copy_option(cli, "email", user.email, sizeof(user.email)) ||
         !copy_option(cli, "display-name", user.display_name, sizeof(user.display_name)))
         return cli_usage(cli, "--email or --display-name is too long");
-    int code = read_password(cli, user.password);
+    int code = new_password_read(cli, "New password: ", user.password);
     if (code != 0)
         return code;
     _cleanup_free_ char *done = xasprintf("User %s (%s) created.", user.name, role_name(user.role));
@@ -243,17 +222,12 @@ static const struct command cmd_set_role = {
     .run = run_set_role,
 };
 
-static const struct option password_options[] = {
-    {.name = "password-stdin",
-     .kind = OPTION_FLAG,
-     .help = "Read the password from the first line of standard input instead of asking."},
-    {0},
-};
+static const struct option password_options[] = {PASSWORD_STDIN_OPTION, {0}};
 
 static int run_reset_password(struct cli *cli)
 {
     struct api_user_update change = {.has_password = true};
-    int code = read_password(cli, change.password);
+    int code = new_password_read(cli, "New password: ", change.password);
     if (code == 0)
         code = update(cli, &change, "password set, sessions ended");
     explicit_bzero(&change, sizeof(change));

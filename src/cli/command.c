@@ -1,15 +1,16 @@
 #include "cli/command.h"
 
+#include "base/cleanup.h"
+#include "base/span.h"
 #include "base/suggest.h"
 
-#include "base/span.h"
-
 const struct command *const commands[] = {
-    &cmd_login,      &cmd_logout,       &cmd_whoami, &cmd_create,   &cmd_list,      &cmd_show,
-    &cmd_delete,     &cmd_port_forward, &cmd_ping,   &cmd_netcheck, &cmd_speedtest, &cmd_ssh,
-    &cmd_config_ssh, &cmd_ports,        &cmd_share,  &cmd_unshare,  &cmd_open,      &cmd_users,
-    &cmd_tokens,     &cmd_templates,    &cmd_audit,  &cmd_server,   &cmd_agent,     &cmd_completion,
-    &cmd_version,    &cmd_help,         NULL,
+    &cmd_login,     &cmd_logout,    &cmd_whoami, &cmd_password,     &cmd_create,
+    &cmd_list,      &cmd_show,      &cmd_delete, &cmd_port_forward, &cmd_ping,
+    &cmd_netcheck,  &cmd_speedtest, &cmd_ssh,    &cmd_config_ssh,   &cmd_ports,
+    &cmd_share,     &cmd_unshare,   &cmd_open,   &cmd_users,        &cmd_tokens,
+    &cmd_templates, &cmd_audit,     &cmd_server, &cmd_agent,        &cmd_completion,
+    &cmd_version,   &cmd_help,      NULL,
 };
 
 const struct option option_table_common[] = {
@@ -51,9 +52,38 @@ const struct command *command_find(const struct command *const *table, const cha
     return NULL;
 }
 
+/* What other programs call it. */
+static const struct {
+    const char *typed, *ours;
+} other_words[] = {
+    {"ls", "list"},
+    {"ps", "list"},
+    {"rm", "delete"},
+    {"remove", "delete"},
+    {"add", "create"},
+    {"new", "create"},
+    {"up", "server"},
+    {"serve", "server"},
+    {"forward", "port-forward"},
+    {"fwd", "port-forward"},
+    {"pf", "port-forward"},
+    {"port-fwd", "port-forward"},
+    {"tunnel", "port-forward"},
+    {"proxy", "port-forward"},
+    {"expose", "share"},
+    {"shell", "ssh"},
+    {"status", "whoami"},
+    {"passwd", "password"},
+    {"log", "audit"},
+    {"logs", "audit"},
+};
+
 const char *command_suggest(const struct command *const *table, const char *typed)
 {
     struct suggest s = {0};
+    for (size_t i = 0; i < ARRAY_LEN(other_words); i++)
+        if (str_eq(typed, other_words[i].typed) && command_find(table, other_words[i].ours))
+            return other_words[i].ours;
     for (; *table; table++)
         suggest_offer(&s, typed, (*table)->name);
     return s.best;

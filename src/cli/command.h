@@ -54,4 +54,4 @@ size_t command_option_tables(const struct command *c, const struct option *ret[A
 extern const struct command cmd_server, cmd_agent, cmd_login, cmd_logout, cmd_whoami, cmd_users,
     cmd_tokens, cmd_create, cmd_list, cmd_show, cmd_delete, cmd_port_forward, cmd_ping,
     cmd_netcheck, cmd_speedtest, cmd_ssh, cmd_config_ssh, cmd_ports, cmd_share, cmd_unshare,
-    cmd_open, cmd_templates, cmd_audit, cmd_version, cmd_completion, cmd_help;
+    cmd_open, cmd_password, cmd_templates, cmd_audit, cmd_version, cmd_completion, cmd_help;

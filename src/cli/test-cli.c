@@ -55,6 +55,11 @@ static void a_dry_run_prints_one_object_a_forward(void **state)
         {DRY "--tcp 8080",
          "{\"network\":\"tcp\",\"bind\":null,\"local\":8080,\"host\":\"127.0.0.1\",\"remote\":"
          "8080}\n"},
+        {"port-forward dev 8080:80 9000-9001 --udp 53 --dry-run",
+         "localhost:8080 -> 127.0.0.1:80\n"
+         "localhost:9000 -> 127.0.0.1:9000\n"
+         "localhost:9001 -> 127.0.0.1:9001\n"
+         "localhost:53 -> 127.0.0.1:53 (UDP)\n"},
         {DRY "--udp 127.0.0.1:53:dns:5353",
          "{\"network\":\"udp\",\"bind\":\"127.0.0.1\",\"local\":53,\"host\":\"dns\",\"remote\":"
          "5353}\n"},
@@ -88,6 +93,10 @@ static void wrong_lines_exit_with_2_and_say_why(void **state)
         {"", ""},
         {"frobnicate", "unknown command 'frobnicate'\n"},
         {"prot-forward dev", "unknown command 'prot-forward': did you mean 'port-forward'?\n"},
+        {"tunnel dev", "unknown command 'tunnel': did you mean 'port-forward'?\n"},
+        {"users ls", "users: unknown command 'ls': did you mean 'list'?\n"},
+        {"help prot-forward", "hint: 'adit help' lists the commands\n"},
+        {"help users lsit", "hint: 'adit users --help' explains it\n"},
         {"users lsit", "users: unknown command 'lsit': did you mean 'list'?\n"},
         {"users", ""},
         {"--frob", "unknown option '--frob' before a command\n"},
@@ -97,6 +106,8 @@ static void wrong_lines_exit_with_2_and_say_why(void **state)
         {"completion tcsh", "'tcsh' is not a known shell: bash, zsh or fish\n"},
         {"port-forward dev", "nothing to forward"},
         {"port-forward dev --dry-run --tcp 80-70", "80-70"},
+        {"port-forward dev 80 --dry-run --tcp 80", "--tcp"},
+        {"port-forward dev web --dry-run", "\"web\" is not a port"},
         {"port-forward dev --dry-run --tcp 80 --tcp 80", "--tcp"},
         {"port-forward DEV_ --dry-run --tcp 80", "DEV_"},
         {"port-forward dev --wait=0 --dry-run --tcp 80", "--wait: '0' is not a number"},

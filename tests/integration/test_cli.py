@@ -1,24 +1,15 @@
 """Accounts, tokens and workspaces from the command line; what it does on a terminal."""
-import fcntl
-import http.server
-import json
 import os
 import re
-import select
-import signal
 import stat
-import struct
 import subprocess
-import termios
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from harness import net
 from harness.adit import PROGRAM, Cli, clean_environment
-from harness.wait import SCALE
+from harness.terminal import Terminal
 
 
 # ---- accounts ----
@@ -179,6 +170,28 @@ def test_an_agent_without_a_token_or_url_says_what_is_missing(cli):
     assert "ADIT_AGENT_TOKEN" in cli.run("agent", "--url", "http://127.0.0.1:1", code=2).err
 
 
+def test_a_name_that_is_not_there_is_said_with_what_may_be_meant(person):
+    person.run("create", "preview")
+    wrong = person.run("show", "preveiw", code=1)
+    assert "there is no workspace 'preveiw', or you may not see it" in wrong.err
+    assert "did you mean 'preview'?" in wrong.err
+    wrong = person.run("port-forward", f"{person.name}/previw", "-R", "0:localhost:1", code=1)
+    assert f"there is no workspace '{person.name}/previw'" in wrong.err
+    assert "did you mean 'preview'?" in wrong.err
+    assert "'adit list' shows those" in person.run("delete", "something", "--yes", code=1).err
+
+
+def test_errors_are_said_once(deployment):
+    deployment.admin.run("users", "create", "twice", "--password-stdin", stdin="long enough\n")
+    again = deployment.admin.run("users", "create", "twice", "--password-stdin",
+                                 stdin="long enough\n", code=1)
+    assert again.err == "adit: This name is taken\n"
+    assert deployment.admin.run("users", "resume", "nobody", code=1).err == \
+        "adit: there is no user 'nobody'\n"
+    last = deployment.admin.run("users", "suspend", "admin", code=1).err
+    assert last == "adit: This is the last active administrator. Make another user an owner first\n"
+
+
 # ---- help ----
 
 def test_everything_explains_itself(cli):
@@ -187,65 +200,14 @@ def test_everything_explains_itself(cli):
         assert name in overview
         assert "Examples:" in cli.run(name, "--help").out
     assert cli.run("--version").out == cli.run("version").out
-    assert "did you mean 'port-forward'" in cli.run("port-froward", code=2).err
+    for typed in ("port-froward", "forward", "tunnel"):
+        assert "did you mean 'port-forward'" in cli.run(typed, code=2).err
 
 
 def test_the_version_names_the_cipher_in_use(cli):
     assert "AES-GCM: " in cli.run("version").out
     plain = cli.run("version", "--output", "json", env={"ADIT_NO_IPSEC_MB": "1"}).json()
     assert plain["aes_gcm"].startswith("OpenSSL 3.")
-
-
-@pytest.mark.parametrize("line, expected", [
-    ("adit port-fo", "port-forward"), ("adit users ", "create"), ("adit list --output ", "json"),
-    ("adit port-forward dev --auto", "--auto-port"), ("adit server --wild",
-                                                      "--wildcard-access-url"),
-])
-def test_bash_completes(line, expected, cli):
-    script = cli.run("completion", "bash").out
-    words = line.split(" ")
-    quoted = " ".join(f"'{word}'" for word in words)
-    check = (f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _adit\n"
-             "printf '%s\\n' \"${COMPREPLY[@]}\"")
-    done = subprocess.run(["bash", "-c", check], capture_output=True, check=True)
-    assert expected in done.stdout.decode().split()
-
-
-class Hostile(http.server.BaseHTTPRequestHandler):
-    """A server whose workspaces have names that do something."""
-
-    def do_GET(self):
-        owners = ["eve", "$(touch pwned)", "eve"]
-        names = ["$(touch pwned)", "dev", "`touch${IFS}pwned`"]
-        made = [{"name": name, "owner": owner, "agents": []} for owner, name in zip(owners, names)]
-        body = json.dumps({"workspaces": [*made, {"name": "dev", "owner": "eve"}]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
-def test_completion_runs_nothing_that_a_server_says(cli, tmp_path):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    script = cli.run("completion", "bash").out
-    check = f"{script}\nCOMP_WORDS=(adit show ''); COMP_CWORD=2; _adit\necho ${{COMPREPLY[@]}}"
-    place = tmp_path / "place"
-    place.mkdir()
-    (place / "adit").symlink_to(Path(PROGRAM).absolute())
-    environment = clean_environment(cli.home, ADIT_URL=f"http://127.0.0.1:{server.server_port}",
-                                    ADIT_TOKEN="x", PATH=f"{place}:{os.environ['PATH']}")
-    try:
-        done = subprocess.run(["bash", "-c", check], capture_output=True, check=True, cwd=place,
-                              env=environment)
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert "eve/dev" in done.stdout.decode().split()
-    assert not (place / "pwned").exists()
 
 
 @pytest.mark.parametrize("command, page", [
@@ -264,51 +226,6 @@ def test_the_manual_page_has_every_option(command, page, cli):
 
 # ---- on a terminal ----
 
-class Terminal:
-    """A command on a terminal of its own."""
-
-    def __init__(self, cli, *args, rows=24, columns=80):
-        self.master, slave = os.openpty()
-        self.resize(rows, columns, tell=False)
-        environment = clean_environment(cli.home, TERM="xterm")
-        self.seen = b""
-        self.popen = subprocess.Popen([PROGRAM, *map(str, args)], stdin=slave, stdout=slave,
-                                      stderr=slave, env=environment, cwd=cli.home,
-                                      start_new_session=True,
-                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
-        os.close(slave)
-
-    def resize(self, rows, columns, tell=True):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        if tell:
-            self.popen.send_signal(signal.SIGWINCH)
-
-    def wait(self, text, timeout=10):
-        end = time.monotonic() + timeout * SCALE
-        mark = len(self.seen)
-        while text not in self.seen[mark - len(text) if mark > len(text) else 0:]:
-            assert time.monotonic() < end, f"no {text!r} in {self.seen.decode()!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
-                try:
-                    self.seen += os.read(self.master, 65536)
-                except OSError:
-                    break
-        assert text in self.seen, self.seen.decode()
-
-    def type(self, text):
-        os.write(self.master, text)
-
-    def end(self, timeout=10):
-        while True:
-            try:
-                piece = os.read(self.master, 65536)
-            except OSError:
-                break
-            self.seen += piece
-        os.close(self.master)
-        return self.popen.wait(timeout=timeout * SCALE)
-
-
 def test_a_password_is_asked_for_and_never_shown(deployment, person, cli):
     terminal = Terminal(cli, "login", deployment.url)
     terminal.wait(b"User name: ")
@@ -318,6 +235,37 @@ def test_a_password_is_asked_for_and_never_shown(deployment, person, cli):
     terminal.wait(b"Logged in to ")
     assert terminal.end() == 0
     assert person.password.encode() not in terminal.seen
+
+
+def test_a_mistyped_password_is_asked_for_again(deployment, person, cli):
+    terminal = Terminal(cli, "login", deployment.url, "--username", person.name)
+    terminal.wait(b"Password: ")
+    terminal.type(b"a wrong one\n")
+    terminal.wait(b"is wrong\r\n")
+    terminal.wait(b"Password: ")
+    terminal.type(person.password.encode() + b"\n")
+    terminal.wait(b"Logged in to ")
+    assert terminal.end() == 0
+
+
+def test_one_s_own_password_is_changed(person, cli, deployment):
+    terminal = Terminal(person, "password")
+    terminal.wait(b"Old password: ")
+    terminal.type(person.password.encode() + b"\n")
+    for new, again, answer in (("one of these", "another one", b"the two passwords differ"),
+                               ("short", "short", b"shorter than 8 characters"),
+                               ("a new password", "a new password", b"The password is changed.")):
+        terminal.wait(b"New password: ")
+        terminal.type(new.encode() + b"\n")
+        terminal.wait(b"The same again: ")
+        terminal.type(again.encode() + b"\n")
+        terminal.wait(answer)
+    assert terminal.end() == 0
+    stdin = f"{person.password}\na new password\n"
+    assert "not the password" in person.run("password", "--password-stdin", stdin=stdin, code=3).err
+    person.run("password", "--password-stdin", stdin=f"a new password\n{person.password}\n")
+    cli.run("login", deployment.url, "--username", person.name, "--password-stdin",
+            stdin=person.password + "\n")
 
 
 def test_deleting_asks_first(person):

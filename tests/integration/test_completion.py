@@ -1,6 +1,9 @@
 """Completion, in the shells themselves."""
+import http.server
+import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,3 +68,40 @@ def test_zsh_completes(person):
     shell.wait(b"ready> ")
     shell.type(b"exit\n")
     assert b"not found" not in shell.seen and shell.end() == 0
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """A server whose workspaces have names that do something."""
+
+    def do_GET(self):
+        owners = ["eve", "$(touch pwned)", "eve"]
+        names = ["$(touch pwned)", "dev", "`touch${IFS}pwned`"]
+        made = [{"name": name, "owner": owner, "agents": []} for owner, name in zip(owners, names)]
+        body = json.dumps({"workspaces": [*made, {"name": "dev", "owner": "eve"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_completion_runs_nothing_that_a_server_says(cli, tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    script = cli.run("completion", "bash").out
+    check = f"{script}\nCOMP_WORDS=(adit show ''); COMP_CWORD=2; _adit\necho ${{COMPREPLY[@]}}"
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "adit").symlink_to(Path(PROGRAM).absolute())
+    environment = clean_environment(cli.home, ADIT_URL=f"http://127.0.0.1:{server.server_port}",
+                                    ADIT_TOKEN="x", PATH=f"{place}:{os.environ['PATH']}")
+    try:
+        done = subprocess.run(["bash", "-c", check], capture_output=True, check=True, cwd=place,
+                              env=environment)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "eve/dev" in done.stdout.decode().split()
+    assert not (place / "pwned").exists()

@@ -143,7 +143,7 @@ def test_the_templates_maximum_is_told_with_its_name(site):
 
 
 def test_only_the_owner_shares(site):
-    assert "no such thing" in site.people["bob"].run(
+    assert "there is no workspace 'anna/dev'" in site.people["bob"].run(
         "share", "anna/dev", site.shared, "--with", "bob", code=1).err
     site.admin.run("share", "anna/dev", site.shared, "--with", "bob", code=3)
     assert "no user" in site.anna.run("share", "dev", site.shared, "--with", "zoe", code=1).err

@@ -169,7 +169,8 @@ def test_every_form_of_the_alias_works(workspace, ssh, person):
     for alias in (f"adit.{name}", f"adit.{name}.main", f"adit.{owner}--{name}",
                   f"adit.{owner}--{name}.main", f"adit.{name.upper()}"):
         assert ssh.run("ssh", alias, "echo", "there").out == "there\n"
-    assert "no such thing" in Ssh(person).run("ssh", f"adit.{owner}--{name}", "true", code=255).err
+    refused = Ssh(person).run("ssh", f"adit.{owner}--{name}", "true", code=255)
+    assert f"there is no workspace '{owner}/{name}'" in refused.err
 
 
 def test_what_a_person_has_for_all_hosts_does_not_count(workspace, ssh):
@@ -257,7 +258,7 @@ def test_adit_ssh_to_another_deployment_does_not_ask_the_sections(make_deploymen
     for _ in range(2):
         done = owner.run("ssh", "--url", two.url, "-F", section.config, place.name, "echo there")
         assert (done.out, done.err) == ("there\n", "")
-    assert "no such thing" in section.run("ssh", "adit.dev", "true", code=255).err
+    assert "there is no workspace" in section.run("ssh", "adit.dev", "true", code=255).err
 
 
 # ---- one connection, and what is kept ----
@@ -360,7 +361,7 @@ def test_wait_waits_for_the_agent(own_workspace, supervisor, known):
 
 def test_what_stands_in_the_way_is_told(own_workspace, cli):
     owner, name = own_workspace.owner, own_workspace.name
-    assert "no such thing" in owner.run("ssh", "none", "true", code=255).err
+    assert "there is no workspace" in owner.run("ssh", "none", "true", code=255).err
     assert "no agent 'gpu'" in owner.run("ssh", f"{name}.gpu", "true", code=255).err
     assert "not logged in" in cli.run("ssh", name, code=255).err
     assert "adit ssh" in cli.run("ssh", code=2).err
@@ -372,7 +373,7 @@ def test_what_stands_in_the_way_is_told(own_workspace, cli):
     told = owner.run("ssh", name, "true", code=255, env={"PATH": "/nonexistent"}).err
     assert "install the package openssh-client" in told
     ssh = Ssh(owner)
-    assert "no such thing" in ssh.run("ssh", "adit.none", "true", code=255).err
+    assert "there is no workspace" in ssh.run("ssh", "adit.none", "true", code=255).err
     assert "is not adit.[OWNER--]WORKSPACE" in ssh.run("ssh", "adit.a_b", "true", code=255).err
     own_workspace.deployment.crash()
     assert "cannot be reached" in owner.run("ssh", name, "true", code=255).err
