@@ -131,6 +131,22 @@ static void the_last_administrator_stays(void **state)
     assert_int_equal(s->n_withdrawals, 0);
 }
 
+static void a_new_password_counts_whatever_becomes_of_the_rest(void **state)
+{
+    struct scene *s = *state;
+    struct people p;
+
+    make_people(s, &p);
+    assert_int_equal(ask(s, "PATCH", "/api/v1/users/ada", p.ada,
+                         "{\"password\":\"battery staple\",\"role\":\"member\"}"),
+                     409);
+    assert_int_equal(s->n_withdrawals, 1);
+    expect_recorded(s, "user_update ada ada ok");
+    assert_int_equal(
+        ask(s, "POST", "/api/v1/login", NULL, "{\"user\":\"ada\",\"password\":\"battery staple\"}"),
+        200);
+}
+
 static void a_user_with_workspaces_is_not_deleted(void **state)
 {
     struct scene *s = *state;
@@ -460,6 +476,7 @@ int main(void)
         T(suspending_a_user_ends_what_they_have_open),
         T(an_administrator_resets_a_password),
         T(the_last_administrator_stays),
+        T(a_new_password_counts_whatever_becomes_of_the_rest),
         T(a_user_with_workspaces_is_not_deleted),
         T(a_tokens_text_is_shown_once),
         T(a_token_that_ends_makes_none_that_lasts),

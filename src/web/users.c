@@ -138,19 +138,20 @@ static void on_updated(void *ud, int r, const struct user *user)
     struct call *c = ud;
     const struct target *t = c->state;
     struct web_withdrawal what = {.user_id = t->user.id};
+    bool done = r == STORE_OK;
 
-    if (r == STORE_LAST_OWNER) {
-        fail_last_owner(c);
-        return;
-    }
-    if (r != STORE_OK) {
-        call_store_failed(c, r);
-        return;
-    }
-    if (t->password_set || user->role != t->user.role || user->suspended != t->user.suspended)
+    /* A new password is there already, whatever becomes of the rest. */
+    if (t->password_set ||
+        (done && (user->role != t->user.role || user->suspended != t->user.suspended)))
         c->web->o.live->withdraw(c->web->o.live_ud, &what);
-    call_record(c, AUDIT_USER_UPDATE, user->name);
-    answer_user(c, 200, user);
+    if (t->password_set || done)
+        call_record(c, AUDIT_USER_UPDATE, t->user.name);
+    if (r == STORE_LAST_OWNER)
+        fail_last_owner(c);
+    else if (!done)
+        call_store_failed(c, r);
+    else
+        answer_user(c, 200, user);
 }
 
 static void update_fields(struct call *c)
