@@ -173,6 +173,15 @@ static enum asker asker_elsewhere(const struct app_request *q)
     return same ? ASKER_PATH_APP : web ? ASKER_SITE : ASKER_NO_PAGE;
 }
 
+/*
+ * Where both hosts say whose they are, their names decide, whether there is such a workspace or
+ * not: a preflight carries no log-in, and its answer would tell strangers what there is.
+ */
+static bool names_tell(const struct app_request *q, const struct app_host *from)
+{
+    return !from->alias[0] && !q->addr.app.alias[0];
+}
+
 static void ask_origin(struct app_request *q)
 {
     struct proxy *p = q->proxy;
@@ -186,6 +195,8 @@ static void ask_origin(struct app_request *q)
     url_deinit(&url);
     if (same)
         origin_known(q, ASKER_SAME);
+    else if (names_tell(q, &app))
+        origin_known(q, str_eq(app.user, q->addr.app.user) ? ASKER_OWN_APP : ASKER_APP);
     else if (request_may_ask(q))
         owners_find(p->owners, &app, on_origin_owner, q);
 }
@@ -293,7 +304,7 @@ static void on_target_owner(void *ud, int r, const struct owner *owner)
     if (r < 0) {
         request_store_failed(q, r);
     } else if (r != STORE_OK) {
-        origin_known(q, ASKER_SITE);
+        ask_origin(q); /* as if it were there */
     } else {
         q->ticket.owner_id = owner->user_id;
         store_template_get_id(auth_store(q->proxy->o.auth), q->proxy->o.loop, owner->template_id,

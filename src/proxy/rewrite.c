@@ -50,11 +50,13 @@ static bool is_not_for_apps(struct span name, bool trusted)
            (plain.p != name.p && header_is_hop_by_hop(plain));
 }
 
-/* Whether Connection names it (RFC 9110 section 7.6.1). */
+/* Whether Connection names it (RFC 9110 section 7.6.1). A request is never without its Host. */
 static bool is_named_by_connection(const struct headers *h, const struct header *field)
 {
     struct span list, element;
     size_t at = 0;
+    if (span_iis(field->name, "Host"))
+        return false;
     while (headers_next(h, "Connection", &at, &list))
         while (header_list_next(&list, &element))
             if (span_ieq(element, field->name))

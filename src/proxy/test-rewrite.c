@@ -99,6 +99,7 @@ static void requests_lose_what_is_not_the_apps(void **state)
         {"X_Own: 1\n", "X_Own: 1\n" FORWARDED},
         {"X-Forwarded-Prefix: /evil\nX-Forwarded-Port: 1\nX-Forwarded_Ssl: on\n", FORWARDED},
         {"Proxy: http://evil.test\n", FORWARDED},
+        {"Host: h.apps.example.com\nConnection: host\n", "Host: h.apps.example.com\n" FORWARDED},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct scene s;

@@ -322,6 +322,34 @@ static void preflights_are_answered_before_the_log_in(void **state)
                      401);
 }
 
+static void preflights_do_not_tell_what_there_is(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *there, *not_there, *origin_there, *origin_not;
+    } cases[] = {
+        {PORT_HOST, "8080--dev--eve.apps.test", "http://9--dev--ada.apps.test",
+         "http://9--dev--eve.apps.test"},
+        {PORT_HOST, "8080--no--ada.apps.test", "http://9--dev--ada.apps.test",
+         "http://9--dev--ada.apps.test"},
+        {PORT_HOST, PORT_HOST, "http://9--dev--ada.apps.test", "http://9--no--ada.apps.test"},
+        {PORT_HOST, "8080--dev--eve.apps.test", "http://9--x--bob.apps.test",
+         "http://9--x--bob.apps.test"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char lines[256];
+        snprintf(lines, sizeof(lines), "Origin: %s\r\nAccess-Control-Request-Method: PUT\r\n",
+                 cases[i].origin_there);
+        assert_int_equal(ask(s, "OPTIONS", cases[i].there, "/", lines), 204);
+        bool allowed = said(s, "Access-Control-Allow-Methods: PUT");
+        snprintf(lines, sizeof(lines), "Origin: %s\r\nAccess-Control-Request-Method: PUT\r\n",
+                 cases[i].origin_not);
+        assert_int_equal(ask(s, "OPTIONS", cases[i].not_there, "/", lines), 204);
+        if (said(s, "Access-Control-Allow-Methods: PUT") != allowed)
+            fail_msg("case %zu", i);
+    }
+}
+
 static void answers_allow_apps_of_the_same_owner(void **state)
 {
     struct scene *s = *state;
@@ -361,6 +389,7 @@ int main(void)
         TEST(another_owners_app_can_change_nothing_with_the_cookie),
         TEST(a_path_app_may_ask_itself),
         TEST(preflights_are_answered_before_the_log_in),
+        TEST(preflights_do_not_tell_what_there_is),
         TEST(answers_allow_apps_of_the_same_owner),
     };
     alarm(110);
