@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/json_text.h"
 #include "api/type.h"
+#include "base/num.h"
 #include "base/text.h"
 #include "model/text_list.h"
 
@@ -48,6 +50,14 @@ int json_text_write(struct span text, struct buf *out)
     return r ? r : buf_append_byte(out, '"');
 }
 
+static bool all_plain(const unsigned char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!is_plain(p[i]))
+            return false;
+    return true;
+}
+
 static bool all_zeros(const char *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -89,14 +99,39 @@ static long long load_number(const struct api_field *f, const void *src)
     }
 }
 
-static int write_text(const struct api_field *f, const void *src, struct buf *out)
+/* Writes anew what stands in `out` from `start` on: a quote, and a text that needs escapes. */
+static int write_escaped_text(struct buf *out, size_t start)
 {
     struct buf text = BUF_INIT(API_JSON_MAX_LEN);
-    int r = f->codec->write(f, src, &text);
+    int r = buf_append(&text, buf_data(out) + start + 1, out->len - start - 1);
+    out->len = start;
     if (r == 0)
         r = json_text_write(span_from(buf_data(&text), text.len), out);
     buf_wipe(&text);
     return r;
+}
+
+/* Nearly every text is plain, and is written to its place at once. */
+static int write_text(const struct api_field *f, const void *src, struct buf *out)
+{
+    size_t start = out->len;
+    int r = buf_append_byte(out, '"');
+    if (r == 0)
+        r = f->codec->write(f, src, out);
+    if (r < 0)
+        return r;
+    if (!all_plain(buf_data(out) + start + 1, out->len - start - 1))
+        return write_escaped_text(out, start);
+    return buf_append_byte(out, '"');
+}
+
+static int write_number(const struct api_field *f, const void *src, struct buf *out)
+{
+    long long n = load_number(f, src);
+    char room[NUM_TEXT_SIZE];
+    struct span digits = num_format(n < 0 ? -(uint64_t)n : (uint64_t)n, room);
+    int r = n < 0 ? buf_append_byte(out, '-') : 0;
+    return r ? r : buf_append(out, digits.p, digits.len);
 }
 
 static int write_list(const struct api_field *f, const char *msg, struct buf *out)
@@ -140,7 +175,7 @@ static int write_value(const struct api_field *f, const char *msg, struct buf *o
     case API_BOOL:
         return buf_append_str(out, *(const bool *)src ? "true" : "false");
     case API_NUMBER:
-        return buf_appendf(out, "%lld", load_number(f, src));
+        return write_number(f, src, out);
     case API_OBJECT:
         return api_write(f->type, src, out);
     case API_LIST:
@@ -158,6 +193,22 @@ static bool is_left_out(const struct api_field *f, const char *msg)
     return (f->flags & API_OMIT) && is_zero(f, msg);
 }
 
+/* ,"name": */
+static int write_name(const char *name, bool first, struct buf *out)
+{
+    size_t len = strlen(name);
+    char *p = buf_reserve(out, len + 4);
+    if (!p)
+        return -ENOBUFS;
+    if (!first)
+        *p++ = ',';
+    *p++ = '"';
+    memcpy(p, name, len);
+    memcpy(p + len, "\":", 2);
+    buf_commit(out, len + (first ? 3 : 4));
+    return 0;
+}
+
 int api_write(const struct api_type *type, const void *msg, struct buf *out)
 {
     bool first = true;
@@ -166,7 +217,7 @@ int api_write(const struct api_type *type, const void *msg, struct buf *out)
         const struct api_field *f = &type->fields[i];
         if (is_left_out(f, msg))
             continue;
-        r = buf_appendf(out, "%s\"%s\":", first ? "" : ",", f->name);
+        r = write_name(f->name, first, out);
         if (r == 0)
             r = write_value(f, msg, out);
         first = false;

@@ -89,18 +89,25 @@ int buf_append_byte(struct buf *b, unsigned char c)
     return buf_append(b, &c, 1);
 }
 
+/* Into the room at hand; formatted again only where that was too small. */
 int buf_vappendf(struct buf *b, const char *fmt, va_list ap)
 {
+    char none[1];
+    char *room = b->data ? (char *)b->data + b->off + b->len : none;
+    size_t size = b->data ? b->cap - b->off - b->len : sizeof(none);
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    int n = vsnprintf(room, size, fmt, again);
     va_end(again);
     if (n < 0)
         return -EINVAL;
-    char *room = buf_reserve(b, (size_t)n);
-    if (!room)
-        return -ENOBUFS;
-    vsnprintf(room, (size_t)n + 1, fmt, ap);
+    if ((size_t)n >= size || (size_t)n > buf_room(b)) {
+        if (size > 0)
+            room[0] = '\0'; /* what buf_cstr() gave goes on to end here */
+        if (!(room = buf_reserve(b, (size_t)n)))
+            return -ENOBUFS;
+        vsnprintf(room, (size_t)n + 1, fmt, ap);
+    }
     buf_commit(b, (size_t)n);
     return 0;
 }

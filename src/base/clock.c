@@ -1,7 +1,6 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,6 +24,15 @@ usec_t clock_realtime(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+/* A number with its leading zeros and what stands behind it. By hand: every record has a time. */
+static char *put(char *dst, int n, int digits, char behind)
+{
+    for (int i = digits - 1; i >= 0; i--, n /= 10)
+        dst[i] = (char)('0' + n % 10);
+    dst[digits] = behind;
+    return dst + digits + 1;
+}
+
 char *clock_format(usec_t realtime, char dst[static CLOCK_TEXT_LEN])
 {
     /* Years beyond four digits have no RFC 3339 form. */
@@ -36,8 +44,14 @@ char *clock_format(usec_t realtime, char dst[static CLOCK_TEXT_LEN])
     int msec = (int)(realtime % USEC_PER_SEC / USEC_PER_MSEC);
     struct tm tm;
     gmtime_r(&sec, &tm);
-    size_t n = strftime(dst, CLOCK_TEXT_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(dst + n, CLOCK_TEXT_LEN - n, ".%03dZ", msec);
+    char *p = put(dst, tm.tm_year + 1900, 4, '-');
+    p = put(p, tm.tm_mon + 1, 2, '-');
+    p = put(p, tm.tm_mday, 2, 'T');
+    p = put(p, tm.tm_hour, 2, ':');
+    p = put(p, tm.tm_min, 2, ':');
+    p = put(p, tm.tm_sec, 2, '.');
+    p = put(p, msec, 3, 'Z');
+    *p = '\0';
     return dst;
 }
 
