@@ -1,7 +1,10 @@
 #include "agent/served.h"
 
+#include <string.h>
+
 #include "agent/forwards.h"
 #include "agent/records.h"
+#include "proto/hostport.h"
 
 static const char *loopback_if_empty(const char *host)
 {
@@ -11,15 +14,19 @@ static const char *loopback_if_empty(const char *host)
 /* "db:5432", "dns:53/udp", "/run/x.sock", "speedtest". */
 static void target_text(const struct channel_goal *goal, uint16_t port, struct audit_event *e)
 {
-    bool six = span_find(span_of(goal->host), ':') >= 0;
-    if (goal->kind == CHANNEL_SPEEDTEST)
+    static const char udp[] = "/udp";
+    _Static_assert(sizeof(e->target) >= HOSTPORT_SIZE + sizeof(udp), "a target fits");
+    if (goal->kind == CHANNEL_SPEEDTEST) {
         str_copy(e->target, sizeof(e->target), channel_kind_name(goal->kind));
-    else if (goal->unix_path[0])
+        return;
+    }
+    if (goal->unix_path[0]) {
         str_copy(e->target, sizeof(e->target), goal->unix_path);
-    else
-        snprintf(e->target, sizeof(e->target), "%s%s%s:%u%s", six ? "[" : "",
-                 loopback_if_empty(goal->host), six ? "]" : "", port,
-                 goal->kind == CHANNEL_UDP ? "/udp" : "");
+        return;
+    }
+    hostport_format(loopback_if_empty(goal->host), port, e->target);
+    if (goal->kind == CHANNEL_UDP)
+        memcpy(e->target + strlen(e->target), udp, sizeof(udp));
 }
 
 static struct audit_event event_of(const struct served_reporter *reporter,

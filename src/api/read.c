@@ -65,7 +65,10 @@ static void fault(struct reading *r, const char *message)
 static size_t path_enter(struct reading *r, const char *name)
 {
     size_t len = strlen(r->path);
-    snprintf(r->path + len, sizeof(r->path) - len, "%s%s", len ? "." : "", name);
+    size_t end = len;
+    if (len > 0 && len + 1 < sizeof(r->path))
+        r->path[end++] = '.';
+    str_copy(r->path + end, sizeof(r->path) - end, name);
     return len;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "http/h2_internal.h"
 
 static struct h2_channel *channel_of(struct stream *s)
@@ -433,10 +434,10 @@ static int submit_answer(struct h2_channel *ch, unsigned status, const struct h2
     if (ch->closed)
         return -EPIPE;
     nghttp2_data_provider body = {.source.ptr = ch, .read_callback = h2_read_body};
-    char text[16];
-    snprintf(text, sizeof(text), "%u", status);
+    char room[NUM_TEXT_SIZE];
+    struct span text = num_format(status, room);
     nghttp2_nv *nv = xcalloc(n_fields + 1, sizeof(*nv));
-    nv[0] = (nghttp2_nv){(uint8_t *)":status", (uint8_t *)text, 7, strlen(text), 0};
+    nv[0] = (nghttp2_nv){(uint8_t *)":status", (uint8_t *)text.p, 7, text.len, 0};
     for (size_t i = 0; i < n_fields; i++)
         nv[i + 1] = (nghttp2_nv){(uint8_t *)fields[i].name, (uint8_t *)fields[i].value,
                                  strlen(fields[i].name), strlen(fields[i].value), 0};

@@ -126,7 +126,7 @@ static char *format_unix(const struct addr *a, char *dst)
     return dst;
 }
 
-/* By hand: every request through the app proxy has two, and inet_ntop() goes through printf(). */
+/* By hand: every forwarded connection and every request has some, and inet_ntop() uses printf(). */
 static void format_v4(const struct in_addr *ip, char *dst)
 {
     const unsigned char *bytes = (const unsigned char *)ip;
@@ -156,13 +156,25 @@ char *addr_format_ip(const struct addr *a, char dst[static ADDR_TEXT_LEN])
     return dst;
 }
 
+static void put_port(char *dst, uint16_t port)
+{
+    char room[NUM_TEXT_SIZE];
+    struct span digits = num_format(port, room);
+    *dst++ = ':';
+    memcpy(dst, digits.p, digits.len);
+    dst[digits.len] = '\0';
+}
+
 char *addr_format(const struct addr *a, char dst[static ADDR_TEXT_LEN])
 {
     char ip[ADDR_TEXT_LEN];
+    if (a->sa.sa_family == AF_INET) {
+        format_v4(&a->in.sin_addr, dst);
+        put_port(dst + strlen(dst), addr_port(a));
+        return dst;
+    }
     addr_format_ip(a, ip);
-    if (a->sa.sa_family == AF_INET)
-        snprintf(dst, ADDR_TEXT_LEN, "%.64s:%u", ip, addr_port(a));
-    else if (a->sa.sa_family == AF_INET6)
+    if (a->sa.sa_family == AF_INET6)
         snprintf(dst, ADDR_TEXT_LEN, "[%.64s]:%u", ip, addr_port(a));
     else
         memcpy(dst, ip, ADDR_TEXT_LEN);

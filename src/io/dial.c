@@ -33,7 +33,9 @@ struct attempt {
 struct dial {
     struct loop *loop;
     struct dial_options options;
-    char *target; /* as asked for: "host:port" or a path */
+    char *host; /* or the path */
+    uint16_t port;
+    char *target; /* as asked for: "host:port" or a path; not before it is needed */
     bool is_path;
     struct dns_query *query;
     struct attempt *attempts;
@@ -62,6 +64,7 @@ static void release(void *ud)
 {
     struct dial *d = ud;
     free(d->attempts);
+    free(d->host);
     free(d->target);
     free(d);
 }
@@ -107,9 +110,17 @@ static enum dial_outcome explain(const struct dial *d, int code, struct err *err
     }
 }
 
+static void name_target(struct dial *d)
+{
+    bool brackets = strchr(d->host, ':') != NULL;
+    d->target =
+        d->is_path ? xstrdup(d->host) : xasprintf(brackets ? "[%s]:%u" : "%s:%u", d->host, d->port);
+}
+
 static void fail(struct dial *d, int code)
 {
     struct err err = ERR_INIT;
+    name_target(d);
     enum dial_outcome outcome = explain(d, code, &err);
     end(d);
     d->options.done(outcome, NULL, &err, d->options.ud);
@@ -293,12 +304,14 @@ static void resolved(int result, const struct addr *addrs, size_t n_addrs, void 
     start_next(d);
 }
 
-static struct dial *dial_new(struct loop *loop, const struct dial_options *options, char *target)
+static struct dial *dial_new(struct loop *loop, const struct dial_options *options,
+                             const char *host, uint16_t port)
 {
     struct dial *d = new0(struct dial);
     d->loop = loop;
     d->options = *options;
-    d->target = target;
+    d->host = xstrdup(host);
+    d->port = port;
     timer_init(&d->timeout, loop, timed_out, d);
     timer_init(&d->next, loop, next_is_due, d);
     defer_init(&d->reap, release, d);
@@ -309,16 +322,14 @@ static struct dial *dial_new(struct loop *loop, const struct dial_options *optio
 struct dial *dial_tcp(struct loop *loop, const char *host, uint16_t port,
                       const struct dial_options *options)
 {
-    bool brackets = strchr(host, ':') != NULL;
-    char *target = xasprintf(brackets ? "[%s]:%u" : "%s:%u", host, port);
-    struct dial *d = dial_new(loop, options, target);
+    struct dial *d = dial_new(loop, options, host, port);
     d->query = dns_resolve(loop, host, port, resolved, d);
     return d;
 }
 
 struct dial *dial_unix(struct loop *loop, const char *path, const struct dial_options *options)
 {
-    struct dial *d = dial_new(loop, options, xstrdup(path));
+    struct dial *d = dial_new(loop, options, path, 0);
     struct addr addr;
     int r = addr_from_path(path, &addr);
     d->is_path = true;

@@ -1,7 +1,7 @@
 #include "proto/hostport.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/num.h"
 
@@ -43,9 +43,22 @@ int hostport_parse(struct span text, uint16_t default_port, struct hostport *ret
     return 0;
 }
 
+/* By hand: each forwarded connection has some of these texts. */
 char *hostport_format(const char *host, uint16_t port, char dst[static HOSTPORT_SIZE])
 {
-    bool v6 = span_find(span_of(host), ':') >= 0;
-    snprintf(dst, HOSTPORT_SIZE, v6 ? "[%s]:%u" : "%s:%u", host, port);
+    char room[NUM_TEXT_SIZE];
+    struct span digits = num_format(port, room);
+    size_t len = strnlen(host, HOST_SIZE - 1);
+    bool v6 = memchr(host, ':', len) != NULL;
+    char *p = dst;
+    if (v6)
+        *p++ = '[';
+    memcpy(p, host, len);
+    p += len;
+    if (v6)
+        *p++ = ']';
+    *p++ = ':';
+    memcpy(p, digits.p, digits.len);
+    p[digits.len] = '\0';
     return dst;
 }
