@@ -159,6 +159,11 @@ void tls_link_end_reading(struct tls_link *l)
     l->ahead = NULL;
 }
 
+bool tls_link_dry(const struct tls_link *l)
+{
+    return l->ahead_len == 0 && !l->exactly && l->drained == l->next->loop->turn;
+}
+
 /* What `room` bytes of content may take as records, a whole one at least. */
 static size_t sealed_len(size_t room)
 {
@@ -197,7 +202,7 @@ static size_t give_ahead(struct tls_link *l, void *data, size_t len)
 static ssize_t receive(struct tls_link *l, void *data, size_t len)
 {
     if (l->ahead_len == 0 && l->room > 0 && !l->exactly) {
-        ssize_t n = l->drained == l->next->loop->turn ? -EAGAIN : fill(l);
+        ssize_t n = tls_link_dry(l) ? -EAGAIN : fill(l);
         if (n <= 0)
             return n;
     }

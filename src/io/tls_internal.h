@@ -101,6 +101,8 @@ void tls_link_uncork(struct tls_link *link);
  */
 void tls_link_begin_reading(struct tls_link *link, size_t room);
 void tls_link_end_reading(struct tls_link *link);
+/* Nothing that came is left, and `next` has been asked in this turn: there is nothing to read. */
+bool tls_link_dry(const struct tls_link *link);
 /* Sends what is kept. 0: all is out; -EAGAIN; or the failure. */
 int tls_link_flush(struct tls_link *link);
 void tls_link_deinit(struct tls_link *link);

@@ -390,6 +390,12 @@ static ssize_t recv_below(struct tls_stream *t, void *data, size_t len)
     return n;
 }
 
+/* OpenSSL would find nothing to read either, by a longer way. */
+static bool is_dry(const struct tls_stream *t)
+{
+    return t->read_want == STREAM_READ && tls_link_dry(&t->link) && !SSL_has_pending(t->ssl);
+}
+
 static ssize_t tls_recv(struct stream *s, void *data, size_t len)
 {
     struct tls_stream *t = tls_of(s);
@@ -401,7 +407,7 @@ static ssize_t tls_recv(struct stream *s, void *data, size_t len)
         return t->recv_failure;
     if (t->left_receiving)
         return recv_below(t, data, len);
-    while (got < len) {
+    while (got < len && !is_dry(t)) {
         before_ssl(t);
         tls_link_begin_reading(&t->link, len - got);
         r = SSL_read_ex(t->ssl, (char *)data + got, len - got, &n);
@@ -409,6 +415,7 @@ static ssize_t tls_recv(struct stream *s, void *data, size_t len)
             r = why(t, r, &t->read_want);
             break;
         }
+        r = -EAGAIN; /* unless more is found */
         got += n;
         t->n_records += t->n_records < RECORDS_PER_KEY;
         t->read_want = STREAM_READ;
