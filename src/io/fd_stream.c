@@ -165,15 +165,13 @@ static bool prepare_near(int fd)
 {
     int on = 1;
     /* Fails on a Unix socket, which needs none of this. */
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
-        return false;
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    return true;
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
 }
 
 void fd_stream_prepare(int fd)
 {
     if (prepare_near(fd)) {
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);

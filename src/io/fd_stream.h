@@ -7,7 +7,8 @@
  * another loop.
  */
 struct stream *fd_stream_new(struct loop *loop, int fd);
-/* For a peer on this machine, which hardly vanishes without a word: with fewer questions to it. */
+/* For a peer on this machine, which cannot vanish without a word: it is not asked for life signs.
+ */
 struct stream *fd_stream_new_near(struct loop *loop, int fd);
 /*
  * The same in two steps. On Linux what is accepted has the options of the socket that listens, so
