@@ -109,8 +109,7 @@ static int append_fields(struct span fields, struct span connection, struct buf 
     struct span line, name, value;
     int r = 0;
     while (next_line(&fields, &line) && line.len) {
-        parse_field(line, &name, &value);
-        if (is_dropped(name, connection))
+        if (!parse_field(line, &name, &value) || is_dropped(name, connection))
             continue;
         r |= buf_append(head, name.p, name.len);
         r |= buf_append_str(head, ": ");
