@@ -23,16 +23,17 @@ void share_text_people(const struct share *share, struct buf *dst)
 void share_text_expiry(const struct share *share, usec_t now, struct buf *dst)
 {
     long long sec = (share->expires_at - now + USEC_PER_SEC - 1) / USEC_PER_SEC;
+    long long min = (sec + 30) / 60, hours = (min + 30) / 60;
     if (share->expires_at == 0)
         return;
     if (sec < 120)
         buf_appendf(dst, ", for another %lld s", sec > 0 ? sec : 0);
-    else if (sec < 7200)
-        buf_appendf(dst, ", for another %lld min", (sec + 30) / 60);
-    else if (sec < 48 * 3600)
-        buf_appendf(dst, ", for another %lld h", (sec + 1800) / 3600);
+    else if (min < 120) /* rounded before: "2 h" that was just set is not "120 min" */
+        buf_appendf(dst, ", for another %lld min", min);
+    else if (hours < 48)
+        buf_appendf(dst, ", for another %lld h", hours);
     else
-        buf_appendf(dst, ", for another %lld days", (sec + 43200) / 86400);
+        buf_appendf(dst, ", for another %lld days", (hours + 12) / 24);
 }
 
 void share_text_app(const struct api_app *app, usec_t now, struct buf *dst)

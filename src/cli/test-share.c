@@ -43,10 +43,16 @@ static void when_a_share_ends_is_told_in_words(void **state)
         long long sec;
         const char *expected;
     } rows[] = {
-        {-5, ", for another 0 s"},         {1, ", for another 1 s"},
-        {119, ", for another 119 s"},      {120, ", for another 2 min"},
-        {7199, ", for another 120 min"},   {7200, ", for another 2 h"},
-        {47 * 3600, ", for another 47 h"}, {7 * 86400, ", for another 7 days"},
+        {-5, ", for another 0 s"},
+        {1, ", for another 1 s"},
+        {119, ", for another 119 s"},
+        {120, ", for another 2 min"},
+        {7169, ", for another 119 min"},
+        {7170, ", for another 2 h"},
+        {7200, ", for another 2 h"},
+        {47 * 3600, ", for another 47 h"},
+        {48 * 3600 - 9, ", for another 2 days"},
+        {7 * 86400 - 9, ", for another 7 days"},
     };
     usec_t now = 1000 * USEC_PER_SEC;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
