@@ -236,11 +236,14 @@ def test_a_stuck_channel_delays_no_other(ssh, tcp_server, tcp_echo):
             assert other.recv(4) == b"ping"
             delays.append(time.monotonic() - began)
         assert statistics.median(delays) < 0.05 * SCALE, delays
-        began = time.monotonic()
-        run = subprocess.run(["ssh", "-S", str(master.path), "unused", "echo new"], check=True,
-                             stdout=subprocess.PIPE, env=master.environment)
-        assert run.stdout == b"new\n"
-        assert time.monotonic() - began < 1 * SCALE
+        delays = []
+        for _ in range(3):
+            began = time.monotonic()
+            run = subprocess.run(["ssh", "-S", str(master.path), "unused", "echo new"], check=True,
+                                 stdout=subprocess.PIPE, env=master.environment)
+            assert run.stdout == b"new\n"
+            delays.append(time.monotonic() - began)
+        assert min(delays) < 1 * SCALE, delays
         ended.set()
 
 
@@ -252,14 +255,14 @@ def connect_once(port):
 
 @pytest.mark.limit(240)
 def test_connections_come_back_without_a_stall(ssh, tcp_echo):
-    """There is a way to run sshd in which each takes 40 ms (Nagle's algorithm), 24 a second. What
-    the machine can do beyond that is for bench/run to measure."""
+    """There is a way to run sshd in which each takes 40 ms (Nagle's algorithm), 24 a second: two
+    minutes. What the machine can do beyond that is for bench/run to measure."""
     port = net.free_port()
     running = ssh.forward("-R", f"{port}:{HOST}:{tcp_echo.port}")
     began = time.monotonic()
     for _ in range(3000):
         connect_once(port)
-    assert time.monotonic() - began < 30 * SCALE
+    assert time.monotonic() - began < 60 * SCALE
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         for done in [pool.submit(connect_once, port) for _ in range(5000)]:
             done.result()
