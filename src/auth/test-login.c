@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -190,18 +191,26 @@ static void a_user_without_a_password_cannot_log_in(void **state)
     assert_int_equal(log_in(h, "bob", "x", "192.0.2.1"), LOGIN_WRONG);
 }
 
+/* What all threads of this program have worked, whoever else has the processors. */
+static int64_t work_done(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 /* Within a factor: hashing takes tens of milliseconds, a look-up alone takes none. */
 static void an_unknown_name_takes_as_long_as_a_known_one(void **state)
 {
     struct house *h = *state;
     set_up(h);
-    usec_t known = INT64_MAX, unknown = INT64_MAX;
+    int64_t known = INT64_MAX, unknown = INT64_MAX;
     for (int i = 0; i < 3; i++) {
-        usec_t start = clock_monotonic();
+        int64_t start = work_done();
         log_in(h, "anna", "wrong", "192.0.2.1");
-        usec_t middle = clock_monotonic();
+        int64_t middle = work_done();
         log_in(h, "nobody", "wrong", "192.0.2.1");
-        usec_t end = clock_monotonic();
+        int64_t end = work_done();
         known = middle - start < known ? middle - start : known;
         unknown = end - middle < unknown ? end - middle : unknown;
     }
