@@ -46,6 +46,7 @@ export interface Agent {
     arch?: string;
     hostname?: string;
     direct?: boolean;
+    direct_connections?: { accepted: number; refused: number };
     created_at?: string | null;
     connected_at?: string | null;
     last_seen_at?: string | null;

@@ -150,8 +150,10 @@ static int start(struct agent_process *a, const struct agent_config *config, str
     r = open_port(a, config, err);
     if (r < 0)
         return r;
-    const struct feed_options feed = {
-        .no_port_probe = config->no_port_probe, .forwards = a->forwards, .ssh = a->ssh};
+    const struct feed_options feed = {.no_port_probe = config->no_port_probe,
+                                      .forwards = a->forwards,
+                                      .ssh = a->ssh,
+                                      .direct = a->port ? direct_listener_acceptor(a->port) : NULL};
     a->feed = feed_new(a->loop, &feed);
     a->api = server_api_new(a->identity, a->records, a->feed);
     a->apps = apps_new(a->loop);
@@ -171,11 +173,11 @@ static void stop(struct agent_process *a)
 {
     for (size_t i = 0; i < ARRAY_LEN(a->signals); i++)
         signal_watch_free(a->signals[i]);
+    feed_free(a->feed);
     direct_listener_free(a->port);
     peers_free(a->peers);
     lane_server_free(a->lanes);
     server_api_free(a->api);
-    feed_free(a->feed);
     ssh_host_free(a->ssh);
     forwards_free(a->forwards);
     records_free(a->records);

@@ -15,9 +15,16 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "tunnel/channel.h"
+#include "tunnel/direct_acceptor.h"
 
 enum { READERS_MAX = 4, LINE_MAX_LEN = 1 << 20 };
-enum topic { TOPIC_PORTS = 1, TOPIC_HEALTH = 2, TOPIC_FORWARDS = 4, TOPIC_ALL = 7 };
+enum topic {
+    TOPIC_PORTS = 1,
+    TOPIC_HEALTH = 2,
+    TOPIC_FORWARDS = 4,
+    TOPIC_DIRECT = 8,
+    TOPIC_ALL = 15
+};
 
 static const usec_t watched_interval = USEC_PER_SEC;
 static const usec_t idle_interval = 10 * USEC_PER_SEC;
@@ -32,6 +39,7 @@ struct feed {
     bool watched;
     bool told_forwards; /* those that were told last are in `last_forwards` */
     struct buf last_forwards;
+    struct api_direct_counts direct; /* as of the last look */
     struct timer look;
 };
 
@@ -86,6 +94,12 @@ static int write_forwards(struct feed *f, const struct api_type *type, struct bu
     return r;
 }
 
+static int write_direct(const struct feed *f, struct buf *out)
+{
+    const struct api_news news = {.has_direct = true, .direct = f->direct};
+    return api_news_write(&news, out);
+}
+
 static int write_topic(struct feed *f, enum topic topic, struct buf *out)
 {
     switch (topic) {
@@ -93,6 +107,8 @@ static int write_topic(struct feed *f, enum topic topic, struct buf *out)
         return write_ports(f, out);
     case TOPIC_HEALTH:
         return write_health(f, out);
+    case TOPIC_DIRECT:
+        return write_direct(f, out);
     default:
         return write_forwards(f, &api_news_type, out);
     }
@@ -174,9 +190,23 @@ static void look_at_ports(struct feed *f)
     ports_look(f->ports);
 }
 
+static void look_at_direct(struct feed *f)
+{
+    struct direct_counts now;
+    if (!f->o.direct)
+        return;
+    now = direct_acceptor_counts(f->o.direct);
+    uint64_t refused = now.refused + now.timed_out + now.pushed_out;
+    if (now.accepted == f->direct.accepted && refused == f->direct.refused)
+        return;
+    f->direct = (struct api_direct_counts){.accepted = now.accepted, .refused = refused};
+    tell(f, TOPIC_DIRECT);
+}
+
 static void look(struct feed *f)
 {
     look_at_ports(f);
+    look_at_direct(f);
     if (f->watched)
         look_at_forwards(f);
 }
@@ -206,7 +236,7 @@ void feed_start(struct feed *f, struct channel_request *rq)
     }
     struct reader *r = new0(struct reader);
     r->feed = f;
-    r->stale = TOPIC_PORTS | TOPIC_HEALTH;
+    r->stale = TOPIC_PORTS | TOPIC_HEALTH | (f->o.direct ? TOPIC_DIRECT : 0);
     held_answer_start(&r->answer, rq, "application/jsonl", LINE_MAX_LEN, reader_fill, reader_gone,
                       r);
     list_append(&f->readers, &r->link);

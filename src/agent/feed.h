@@ -3,7 +3,8 @@
  * What the agent tells its server of itself, unasked: lines of JSON (api/news.h) on answers that
  * are held open. While somebody looks, the ports are looked at every second, otherwise every ten;
  * what has changed is told at once. Forwards are told while somebody looks only, for they always
- * change. A reader that is behind misses states in between, and always gets the newest.
+ * change; what came to the agent's own port, when it looks. A reader that is behind misses states
+ * in between, and always gets the newest.
  */
 #include <stdbool.h>
 
@@ -11,6 +12,7 @@
 
 struct api_app_checks;
 struct channel_request;
+struct direct_acceptor;
 struct feed;
 struct forwards;
 struct loop;
@@ -18,8 +20,9 @@ struct ssh_host;
 
 struct feed_options {
     bool no_port_probe;
-    struct forwards *forwards;  /* borrowed, as the next */
-    const struct ssh_host *ssh; /* may be NULL */
+    struct forwards *forwards;            /* borrowed, as the next */
+    const struct ssh_host *ssh;           /* may be NULL */
+    const struct direct_acceptor *direct; /* NULL: there is no port for people */
 };
 
 struct feed *feed_new(struct loop *loop, const struct feed_options *options);

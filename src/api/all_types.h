@@ -39,6 +39,7 @@ static const struct api_type *const all_types[] = {
     &api_grant_type,
     &api_peer_type,
     &api_ssh_info_type,
+    &api_direct_counts_type,
     &api_port_type,
     &api_ports_type,
     &api_share_type,

@@ -68,5 +68,7 @@ static const struct api_field news_fields[] = {
                API_OPT, .has_offset = offsetof(struct api_news, has_health)),
     API_F_OBJECT(struct api_news, forwards, "forwards", api_forwards_type, API_OPT,
                  .has_offset = offsetof(struct api_news, has_forwards)),
+    API_F_OBJECT(struct api_news, direct, "direct", api_direct_counts_type, API_OPT,
+                 .has_offset = offsetof(struct api_news, has_direct)),
 };
 API_TYPE(api_news_type, struct api_news, "News", news_fields);

@@ -80,9 +80,10 @@ struct api_news {
     size_t n_ports;
     struct api_port *unlisted; /* beside `ports`, as in struct api_ports */
     size_t n_unlisted;
-    bool has_ports, has_unlisted, has_health, has_forwards;
+    bool has_ports, has_unlisted, has_health, has_forwards, has_direct;
     struct api_app_health *health;
     size_t n_health;
     struct api_forwards forwards;
+    struct api_direct_counts direct;
 };
 API_MESSAGE(news);

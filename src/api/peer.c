@@ -35,6 +35,12 @@ static const struct api_field peer_fields[] = {
 };
 API_TYPE(api_peer_type, struct api_peer, "Peer", peer_fields);
 
+static const struct api_field direct_counts_fields[] = {
+    API_F_NUMBER(struct api_direct_counts, accepted, "accepted", 0, INT64_MAX, API_REQ),
+    API_F_NUMBER(struct api_direct_counts, refused, "refused", 0, INT64_MAX, API_REQ),
+};
+API_TYPE(api_direct_counts_type, struct api_direct_counts, "DirectCounts", direct_counts_fields);
+
 static const struct api_field ssh_info_fields[] = {
     API_F_TEXT(struct api_ssh_info, user, "user", text, API_REQ),
     API_F_TEXT(struct api_ssh_info, host_key, "host_key", text, API_REQ),

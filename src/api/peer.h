@@ -50,6 +50,13 @@ API_MESSAGE(port);
 /* The one with this number; NULL: it is not there. */
 const struct api_port *api_port_find(const struct api_port *ports, size_t n, uint16_t port);
 
+/* What came to an agent's own port since it started. */
+struct api_direct_counts {
+    uint64_t accepted; /* connections of people who were expected */
+    uint64_t refused;  /* others: of strangers, given up, or pushed out by too many */
+};
+API_MESSAGE(direct_counts);
+
 /*
  * GET /ssh in a peer session: what an SSH client has to know beforehand.
  */

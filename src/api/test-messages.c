@@ -21,7 +21,8 @@
     "\"created_at\":" TIME ",\"expires_at\":null,\"last_used_at\":null}"
 #define AGENT                                                                                      \
     "{\"id\":" ID1 ",\"name\":\"main\",\"alias\":\"0123456789abv\",\"status\":\"connected\","      \
-    "\"direct\":true,\"version\":\"0.1\",\"os\":\"linux\",\"arch\":\"\",\"hostname\":\"h\","       \
+    "\"direct\":true,\"direct_connections\":{\"accepted\":3,\"refused\":0},\"version\":\"0.1\","   \
+    "\"os\":\"linux\",\"arch\":\"\",\"hostname\":\"h\","                                           \
     "\"pin\":" PIN1 ","                                                                            \
     "\"created_at\":" TIME ",\"connected_at\":" TIME ",\"last_seen_at\":" TIME "}"
 #define WORKSPACE                                                                                  \
@@ -118,6 +119,7 @@ static const struct {
     {&api_grant_type, GRANT},
     {&api_peer_type, "{\"id\":" ID1 ",\"pin\":" PIN1 ",\"user\":\"anna\",\"grant\":" GRANT "}"},
     {&api_ssh_info_type, "{\"user\":\"root\",\"host_key\":\"ssh-ed25519 AAAA\"}"},
+    {&api_direct_counts_type, "{\"accepted\":0,\"refused\":7}"},
     {&api_port_type, "{\"port\":80,\"address\":\"::\",\"process\":\"nginx\",\"pid\":null,"
                      "\"speaks\":\"http\"}"},
     {&api_ports_type, "{\"ports\":[{\"port\":65535,\"address\":\"127.0.0.1\",\"process\":\"\","
@@ -150,6 +152,7 @@ static const struct {
     {&api_forwards_type, "{\"forwards\":[" FORWARD "],\"more\":true}"},
     {&api_news_type, "{}"},
     {&api_news_type, "{\"ports\":[]}"},
+    {&api_news_type, "{\"direct\":{\"accepted\":1,\"refused\":9223372036854775807}}"},
     {&api_news_type, "{\"ports\":[],\"unlisted\":[" FORWARDED "]}"},
     {&api_news_type, "{\"health\":[{\"slug\":\"lab\",\"health\":\"healthy\"}]}"},
     {&api_news_type, "{\"forwards\":{\"forwards\":[" FORWARD "],\"more\":false}}"},

@@ -13,6 +13,8 @@ static const struct api_field agent_fields[] = {
     API_F_TEXT(struct api_agent, agent.alias, "alias", alias, API_REQ),
     API_F_TEXT(struct api_agent, status, "status", agent_status, API_REQ),
     API_F_BOOL(struct api_agent, direct, "direct", API_OPT),
+    API_F_OBJECT(struct api_agent, direct_counts, "direct_connections", api_direct_counts_type,
+                 API_OPT, .has_offset = offsetof(struct api_agent, has_direct_counts)),
     API_F_TEXT(struct api_agent, agent.version, "version", text, API_OPT),
     API_F_TEXT(struct api_agent, agent.os, "os", text, API_OPT),
     API_F_TEXT(struct api_agent, agent.arch, "arch", text, API_OPT),

@@ -1,5 +1,6 @@
 #pragma once
 /* Messages about workspaces, agents and templates. */
+#include "api/peer.h"
 #include "api/type.h"
 #include "model/template.h"
 #include "model/token.h"
@@ -17,8 +18,10 @@ const char *api_agent_status_name(enum api_agent_status status);
 struct api_agent {
     struct agent agent;
     enum api_agent_status status;
-    usec_t last_seen_at; /* now, while it is connected */
-    bool direct;         /* connected, and people may reach it without the relay if they can */
+    usec_t last_seen_at;    /* now, while it is connected */
+    bool direct;            /* connected, and people may reach it without the relay if they can */
+    bool has_direct_counts; /* it has told them */
+    struct api_direct_counts direct_counts;
 };
 API_MESSAGE(agent);
 

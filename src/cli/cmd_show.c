@@ -13,6 +13,20 @@ static usec_t time_of(const json_t *item, const char *member)
     return when;
 }
 
+/* What came to the agent's own port, as far as that is known; "no": it has none for people. */
+static const char *direct_text(const json_t *agent, char *dst, size_t size)
+{
+    const json_t *counts = json_object_get(agent, "direct_connections");
+    if (!str_eq(workspace_view_text(agent, "status"), "connected"))
+        return "";
+    if (!counts)
+        return json_is_true(json_object_get(agent, "direct")) ? "yes" : "no";
+    snprintf(dst, size, "%lld in, %lld refused",
+             (long long)json_integer_value(json_object_get(counts, "accepted")),
+             (long long)json_integer_value(json_object_get(counts, "refused")));
+    return dst;
+}
+
 static void print_text(struct output *out, const json_t *w)
 {
     char created[TEXT_SIZE];
@@ -21,16 +35,17 @@ static void print_text(struct output *out, const json_t *w)
     output_line(out, "%s/%s", workspace_view_text(w, "owner"), workspace_view_text(w, "name"));
     output_line(out, "template  %s", workspace_view_text(w, "template"));
     output_line(out, "created   %s\n", text_date(time_of(w, "created_at"), created));
-    struct table *t = table_new(
-        (const char *const[]){"AGENT", "STATUS", "LAST SEEN", "HOST", "SYSTEM", "VERSION", NULL});
+    struct table *t = table_new((const char *const[]){"AGENT", "STATUS", "LAST SEEN", "DIRECT",
+                                                      "HOST", "SYSTEM", "VERSION", NULL});
     json_array_foreach(json_object_get(w, "agents"), i, agent)
     {
-        char seen[TEXT_SIZE], system[160];
+        char seen[TEXT_SIZE], system[160], direct[64];
         snprintf(system, sizeof(system), "%s %s", workspace_view_text(agent, "os"),
                  workspace_view_text(agent, "arch"));
         table_row(t, (const char *const[]){
                          workspace_view_text(agent, "name"), workspace_view_text(agent, "status"),
                          text_ago(time_of(agent, "last_seen_at"), clock_realtime(), seen),
+                         direct_text(agent, direct, sizeof(direct)),
                          workspace_view_text(agent, "hostname"), system[0] == ' ' ? "" : system,
                          workspace_view_text(agent, "version")});
     }

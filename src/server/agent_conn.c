@@ -227,8 +227,10 @@ static void fetch_records(struct agent_conn *a)
 
 static void follow(struct agent_conn *a)
 {
-    struct agent_feed_of of = {
-        .agent_id = a->agent_id, .workspace_id = a->workspace_id, .template_id = a->template_id};
+    struct agent_feed_of of = {.link_id = a->link_id,
+                               .agent_id = a->agent_id,
+                               .workspace_id = a->workspace_id,
+                               .template_id = a->template_id};
 
     a->feed = agent_feed_new(a->w, server_link_session(a->link), &of);
 }

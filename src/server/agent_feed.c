@@ -23,6 +23,8 @@
 #include "proto/url.h"
 #include "server/hub.h"
 #include "server/instance.h"
+#include "server/metrics.h"
+#include "server/registry.h"
 #include "store/template.h"
 #include "tunnel/session.h"
 
@@ -43,6 +45,8 @@ struct agent_feed {
     usec_t spent_until; /* monotonic; the cost of what was read runs until then */
     struct timer pause; /* pending: too much was, so that nothing is read */
     bool watched;       /* as the agent was told */
+    bool has_direct;
+    struct api_direct_counts direct; /* as told last */
     struct tunnel_call *watch, *configure;
     struct store_op *read;
 };
@@ -61,6 +65,27 @@ static void put(struct agent_feed *f, enum web_agent_part part, unsigned topics,
         return;
     hub_agent_put(hub, &f->of.agent_id, part, span_from(buf_data(&json), json.len));
     hub_changed(hub, &change);
+}
+
+/*
+ * The agent counts since it started, the metrics since the server did: what came before the first
+ * line of this connection is not in them.
+ */
+static void take_direct(struct agent_feed *f, const struct api_direct_counts *now)
+{
+    struct server *s = f->w->server;
+    const struct web_change change = {.topics = WEB_TOPIC_WORKSPACE,
+                                      .workspace_id = f->of.workspace_id,
+                                      .agent_id = f->of.agent_id};
+
+    if (f->has_direct && now->accepted > f->direct.accepted)
+        METRIC_ADD(&f->w->metrics, direct_accepted, now->accepted - f->direct.accepted);
+    if (f->has_direct && now->refused > f->direct.refused)
+        METRIC_ADD(&f->w->metrics, direct_refused, now->refused - f->direct.refused);
+    f->has_direct = true;
+    f->direct = *now;
+    registry_set_direct(s->registry, &f->of.agent_id, f->of.link_id, now->accepted, now->refused);
+    hub_changed(s->hub, &change);
 }
 
 /* False: it is not understood. */
@@ -82,6 +107,8 @@ static bool take_line(struct agent_feed *f, struct span line)
                 .health = news.health, .n_health = news.n_health, .has_health = true});
     if (news.has_forwards)
         put(f, WEB_AGENT_FORWARDS, WEB_TOPIC_FORWARDS, &api_forwards_type, &news.forwards);
+    if (news.has_direct)
+        take_direct(f, &news.direct);
     api_news_release(&news);
     return true;
 }

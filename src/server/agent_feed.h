@@ -4,6 +4,8 @@
  * read line by line into the hub. It is told when somebody looks (PUT /watched), and which apps
  * its template has (PUT /apps), so that it checks their health and does not list their ports.
  */
+#include <stdint.h>
+
 #include "model/id.h"
 
 struct agent_feed;
@@ -12,6 +14,7 @@ struct tunnel_session;
 
 /* Copied. */
 struct agent_feed_of {
+    uint64_t link_id; /* of the connection that `session` runs on */
     struct id agent_id;
     struct id workspace_id;
     struct id template_id;

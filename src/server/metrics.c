@@ -49,6 +49,10 @@ static const struct {
       "Agents with a valid token whose session could not start."),
     M(agents_replaced, "adit_agents_replaced_total", "counter",
       "Agent connections that ended because the agent came again."),
+    M(direct_accepted, "adit_agents_direct_accepted_total", "counter",
+      "Connections of people to the agents' own ports, as connected agents told."),
+    M(direct_refused, "adit_agents_direct_refused_total", "counter",
+      "Connections to those ports that nobody was expected by, or that came to nothing."),
 #undef M
 };
 

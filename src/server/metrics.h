@@ -21,6 +21,8 @@ struct worker_metrics {
     atomic_uint_fast64_t lane_bytes; /* as relayed_bytes */
     atomic_uint_fast64_t agents_refused;
     atomic_uint_fast64_t agents_replaced;
+    atomic_uint_fast64_t direct_accepted;
+    atomic_uint_fast64_t direct_refused;
     /* Forwarded connections that have ended, as the agents recorded them, by enum audit_carrier. */
     atomic_uint_fast64_t forwards[AUDIT_CARRIER_COUNT];
     atomic_uint_fast64_t forward_bytes[AUDIT_CARRIER_COUNT];

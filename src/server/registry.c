@@ -97,6 +97,21 @@ void registry_seen(struct registry *r, const struct id *agent_id, uint64_t link_
     pthread_mutex_unlock(&r->lock);
 }
 
+void registry_set_direct(struct registry *r, const struct id *agent_id, uint64_t link_id,
+                         uint64_t accepted, uint64_t refused)
+{
+    struct presence *p;
+
+    pthread_mutex_lock(&r->lock);
+    p = find(r, agent_id, link_id);
+    if (p) {
+        p->has_direct_counts = true;
+        p->direct_accepted = accepted;
+        p->direct_refused = refused;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
 bool registry_get(struct registry *r, const struct id *agent_id, struct presence *ret)
 {
     char key[ID_TEXT_SIZE];

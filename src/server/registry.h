@@ -26,6 +26,8 @@ struct presence {
     struct tls_pin pin; /* of its peer sessions */
     char version[AGENT_INFO_SIZE];
     bool direct; /* it has a port of its own, and people may use it */
+    bool has_direct_counts;
+    uint64_t direct_accepted, direct_refused; /* at that port, since the agent started */
 };
 
 struct registry *registry_new(void);
@@ -44,5 +46,8 @@ bool registry_enter(struct registry *r, const struct presence *p, struct presenc
 bool registry_leave(struct registry *r, const struct id *agent_id, uint64_t link_id);
 /* It was heard of. */
 void registry_seen(struct registry *r, const struct id *agent_id, uint64_t link_id, usec_t now);
+/* What it told of its own port. */
+void registry_set_direct(struct registry *r, const struct id *agent_id, uint64_t link_id,
+                         uint64_t accepted, uint64_t refused);
 bool registry_get(struct registry *r, const struct id *agent_id, struct presence *ret);
 size_t registry_len(struct registry *r);

@@ -51,7 +51,7 @@ struct scene {
     char reason[64]; /* Adit-Reason */
     json_t *json;
     unsigned long changes; /* by /metrics, when that was asked last */
-    char *text; /* the body, where it is no JSON */
+    char *text;            /* the body, where it is no JSON */
 };
 
 /* ---- the server ---- */

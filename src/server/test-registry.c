@@ -34,6 +34,14 @@ static void an_agent_is_found_while_it_is_connected(void **state)
     registry_seen(r, &p.agent_id, p.link_id, 777);
     assert_true(registry_get(r, &p.agent_id, &got));
     assert_int_equal(got.last_seen_at, 777);
+    assert_false(got.has_direct_counts);
+    registry_set_direct(r, &p.agent_id, p.link_id + 1, 1, 1);
+    registry_set_direct(r, &other, p.link_id, 1, 1);
+    assert_true(registry_get(r, &p.agent_id, &got) && !got.has_direct_counts);
+    registry_set_direct(r, &p.agent_id, p.link_id, 3, 4);
+    assert_true(registry_get(r, &p.agent_id, &got) && got.has_direct_counts);
+    assert_int_equal(got.direct_accepted, 3);
+    assert_int_equal(got.direct_refused, 4);
     assert_true(registry_leave(r, &p.agent_id, p.link_id));
     assert_false(registry_get(r, &p.agent_id, &got));
     assert_false(registry_leave(r, &p.agent_id, p.link_id));

@@ -44,6 +44,9 @@ static bool live_presence(void *ud, const struct id *agent_id, struct web_presen
     ret->last_seen_at = p.last_seen_at;
     str_copy(ret->version, sizeof(ret->version), p.version);
     ret->direct = p.direct;
+    ret->has_direct_counts = p.direct && p.has_direct_counts;
+    ret->direct_accepted = p.direct_accepted;
+    ret->direct_refused = p.direct_refused;
     return true;
 }
 

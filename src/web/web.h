@@ -31,6 +31,8 @@ struct web_presence {
     usec_t last_seen_at;
     char version[AGENT_INFO_SIZE];
     bool direct; /* people may reach it without the relay if they can */
+    bool has_direct_counts;
+    uint64_t direct_accepted, direct_refused; /* connections to its own port */
 };
 
 /*

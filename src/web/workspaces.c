@@ -28,6 +28,9 @@ void workspaces_show_agent(struct call *c, const struct agent *agent, struct api
     if (c->web->o.live->presence(c->web->o.live_ud, &agent->id, &here)) {
         ret->status = API_AGENT_CONNECTED;
         ret->direct = here.direct;
+        ret->has_direct_counts = here.has_direct_counts;
+        ret->direct_counts = (struct api_direct_counts){.accepted = here.direct_accepted,
+                                                        .refused = here.direct_refused};
         ret->last_seen_at = here.last_seen_at;
         ret->agent.connected_at = here.connected_at;
         str_copy(ret->agent.version, sizeof(ret->agent.version), here.version);

@@ -13,6 +13,8 @@ import pytest
 
 from harness import net
 from harness.adit import Cli, PROGRAM, clean_environment
+from harness.apps import token_of
+from harness.events import Events
 from harness.pathway import Road
 from harness.wait import SCALE, until
 
@@ -83,6 +85,33 @@ def test_the_record_tells_which_way_a_connection_went(own_workspace, supervisor,
     for path in ("direct", "relay"):
         assert numbers[f'adit_forwards_total{{path="{path}"}}'] >= 1
         assert numbers[f'adit_forward_bytes_total{{path="{path}"}}'] > 0
+
+
+def shown_direct(workspace):
+    shown = workspace.owner.run("show", workspace.name, "--output", "json").json()
+    return shown["agents"][0].get("direct_connections")
+
+
+def test_what_comes_to_the_agents_port_is_counted(own_workspace, supervisor):
+    deployment = own_workspace.deployment
+    until(lambda: shown_direct(own_workspace) == {"accepted": 0, "refused": 0}, "the first counts")
+    with Events(deployment, token_of(own_workspace.owner, deployment.url),
+                f"{own_workspace.owner.name}/{own_workspace.name}") as events:
+        def wait_counts(good):
+            events.wait("workspace", lambda data: good(
+                data["agents"][0].get("direct_connections", {})), timeout=10)
+        events.wait("forwards")  # it is watched by now
+        with socket.create_connection(("127.0.0.1", agent_port(own_workspace.agent))) as stranger:
+            stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            wait_counts(lambda counts: counts == {"accepted": 0, "refused": 1})
+        running = start_forward(own_workspace, supervisor, "--tcp", f"{net.free_port()}:9")
+        running.wait_event("path", path="direct")
+        wait_counts(lambda counts: counts["accepted"] >= 1 and counts["refused"] == 1)
+        running.stop()
+    assert "in, 1 refused" in own_workspace.owner.run("show", own_workspace.name).out
+    numbers = deployment.metrics()
+    assert numbers["adit_agents_direct_accepted_total"] >= 1
+    assert numbers["adit_agents_direct_refused_total"] == 1
 
 
 def recorded(workspace):

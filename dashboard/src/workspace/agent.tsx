@@ -40,6 +40,12 @@ function RenewToken({ workspace, agent, onClose }: {
     );
 }
 
+// What came to the agent's own port, of people and of others.
+function directText({ direct_connections }: Agent): string {
+    return direct_connections
+        ? `${direct_connections.accepted} accepted, ${direct_connections.refused} refused` : "";
+}
+
 export function AgentPanel({ workspace, agent }: { workspace: Workspace; agent: Agent }) {
     const session = useSession();
     const [renewing, setRenewing] = useState(false);
@@ -49,6 +55,7 @@ export function AgentPanel({ workspace, agent }: { workspace: Workspace; agent: 
         ["Version", agent.version && `adit ${agent.version}`],
         ["Connected", agent.status === "connected" && <Time at={agent.connected_at} />],
         ["Last seen", agent.status === "away" && <Time at={agent.last_seen_at} />],
+        ["Direct connections", directText(agent)],
     ];
     return (
         <section class="card panel" aria-labelledby="agent-title">
