@@ -1,26 +1,27 @@
-/* After a cookie was removed it is not found, and the others are still there. */
+/* After a cookie was removed, in whatever case, none is found, and the others are there. */
 #include "proto/cookie.h"
 
 #include "base/cleanup.h"
 #include "proto/fuzz_check.h"
 
-static size_t count_others(struct span header, const char *name)
+static void count(struct span header, size_t *ret_named, size_t *ret_others)
 {
     struct span found, value;
-    size_t n = 0;
+    *ret_named = *ret_others = 0;
     while (cookie_next(&header, &found, &value))
-        n += !span_is(found, name);
-    return n;
+        ++*(span_iis(found, "adit") ? ret_named : ret_others);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const names[] = {"adit"};
     _cleanup_(buf_deinit) struct buf out = BUF_INIT(size * 3 + 16);
-    struct span header = span_from(data, size), value;
+    struct span header = span_from(data, size);
+    size_t named, others, named_left, others_left;
     FUZZ_CHECK(cookie_remove(header, names, 1, &out) == 0);
-    struct span left = span_from(buf_data(&out), out.len);
-    FUZZ_CHECK(!cookie_get(left, "adit", &value));
-    FUZZ_CHECK(count_others(left, "adit") == count_others(header, "adit"));
+    count(header, &named, &others);
+    count(span_from(buf_data(&out), out.len), &named_left, &others_left);
+    FUZZ_CHECK(named_left == 0);
+    FUZZ_CHECK(others_left == others);
     return 0;
 }
