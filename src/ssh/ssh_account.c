@@ -14,9 +14,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <shadow.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,6 +65,25 @@ static bool is_locked(const struct passwd *pw)
     return field && field[0] == '!';
 }
 
+/*
+ * sshd gives a new terminal to the account and the group tty, and ends the whole connection where
+ * it may not. The kernel does both by itself where /dev/pts is mounted with gid=5, as it is on
+ * most machines. Whether sshd may is found out by doing as it does.
+ */
+static bool can_have_terminal(const struct passwd *pw)
+{
+    char path[64];
+    struct stat st;
+    const struct group *tty = getgrnam("tty");
+    gid_t gid = tty ? tty->gr_gid : pw->pw_gid;
+    _cleanup_close_ int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || ptsname_r(fd, path, sizeof(path)) != 0 || stat(path, &st) < 0)
+        return true; /* without any, sshd itself refuses just the terminal */
+    if (st.st_uid == pw->pw_uid && st.st_gid == gid)
+        return true;
+    return chown(path, pw->pw_uid, gid) == 0 || errno == EROFS;
+}
+
 int ssh_account_read(struct ssh_account *ret, struct err *err)
 {
     struct ssh_account account = {.root = geteuid() == 0, .sshd_name = "/usr/sbin/sshd"};
@@ -79,6 +100,7 @@ int ssh_account_read(struct ssh_account *ret, struct err *err)
         return r;
     if (refuses_to_run(pw->pw_shell))
         str_copy(account.no_shell, sizeof(account.no_shell), pw->pw_shell);
+    account.no_terminal = !can_have_terminal(pw);
     if (is_locked(pw)) {
         bool other = pam_other_lets_in();
         account.pam = other || access(PAM_SERVICE, R_OK) == 0;

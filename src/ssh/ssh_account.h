@@ -13,6 +13,7 @@ struct ssh_account {
     const char
         *sshd_name; /* what sshd is to see as its own path, from which PAM's service follows */
     char no_shell[SSH_SHELL_SIZE]; /* a login shell that only refuses; empty: a real one */
+    bool no_terminal;              /* sshd would end where it gives one to this account */
 };
 
 /*

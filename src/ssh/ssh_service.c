@@ -240,6 +240,11 @@ static int write_notice(struct ssh_service *s, const struct ssh_account *account
                     "adit: the login shell of %s is %s, so that no command runs here: change it "
                     "with usermod --shell. Forwarding and sftp work.\n",
                     account->user, account->no_shell);
+    else if (account->no_terminal)
+        buf_appendf(&text,
+                    "adit: there are no terminals here for %s, because /dev/pts is mounted without "
+                    "gid=5: remount it so as root. Commands, forwarding and sftp work.\n",
+                    account->user);
     *ret = text.len > 0;
     return text.len == 0 ? 0
                          : ssh_folder_write(&s->folder, SSH_FILE_BANNER,
@@ -262,6 +267,7 @@ static int write_files(struct ssh_service *s, const struct ssh_account *account,
         .authorized_keys_file = s->folder.files[SSH_FILE_AUTHORIZED_KEYS],
         .banner_file = notice ? s->folder.files[SSH_FILE_BANNER] : NULL,
         .grant = o->grant,
+        .no_terminal = account->no_terminal,
         .pam = account->pam,
     };
     ssh_public_key_line(o->client_key, line);

@@ -86,6 +86,7 @@ int sshd_config_write(const struct sshd_config *config, struct buf *dst, struct 
         r = path_line(dst, "Banner", config->banner_file, err);
     if (r < 0)
         return r;
+    buf_appendf(dst, "PermitTTY %s\n", yes_or_no(!config->no_terminal));
     buf_appendf(dst, "UsePAM %s\n", yes_or_no(config->pam));
     r = forwarding_lines(dst, config->grant);
     if (r == 0)

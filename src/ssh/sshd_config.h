@@ -14,6 +14,7 @@ struct sshd_config {
     const char *authorized_keys_file; /* likewise */
     const char *banner_file;          /* likewise; NULL: none */
     const struct ssh_grant *grant;
+    bool no_terminal; /* give none; commands run without one */
     bool pam; /* let PAM decide about the account (a locked password field does not lock out) */
 };
 

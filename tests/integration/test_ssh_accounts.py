@@ -1,6 +1,7 @@
 """SSH where the account, or the machine, is not as sshd likes it. These tests need to be root."""
 import os
 import pwd
+import re
 import shutil
 import signal
 import tempfile
@@ -11,6 +12,7 @@ import pytest
 from harness import net
 from harness.adit import PROGRAM
 from harness.ssh_forward import SshForwards, is_running, sshds
+from harness.terminal import Terminal
 from harness.wait import until
 
 HOST = "127.0.0.1"
@@ -19,6 +21,10 @@ HOST = "127.0.0.1"
 @pytest.fixture
 def as_nobody(deployment, supervisor):
     """A workspace whose agent runs as nobody, in places that nobody can read."""
+    yield from run_as_nobody(deployment, supervisor, [])
+
+
+def run_as_nobody(deployment, supervisor, through):
     nobody = pwd.getpwnam("nobody")
     home = Path(tempfile.mkdtemp(prefix="adit-nobody."))
     workspace = deployment.workspace(agent=False)
@@ -30,8 +36,9 @@ def as_nobody(deployment, supervisor):
     os.chmod(home, 0o755)
     agent = supervisor.start(
         "agent (nobody)",
-        ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups",
-         home / "adit", "agent", "--url", deployment.url, "--token-file", home / "token"],
+        [*through, "setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
+         "--clear-groups", home / "adit", "agent", "--url", deployment.url, "--token-file",
+         home / "token"],
         env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home / "tmp")},
         cwd=home, good_codes=(0,))
     workspace.agent = agent
@@ -65,6 +72,42 @@ def test_a_privileged_port_is_refused_to_an_ordinary_user(as_nobody, tcp_echo):
             "--output", "json").json()
         return {each["result"] for each in events if each["target"] == "localhost:81"}
     until(lambda: results() == {"not_permitted"}, "the refusal is on record")
+
+
+@pytest.fixture
+def on_terminals(deployment, supervisor, tmp_path):
+    """The same with a shell, where /dev/pts is mounted with the options given."""
+    users = tmp_path / "passwd"
+    users.write_text(re.sub(r"^(nobody:.*):.*$", r"\1:/bin/sh", Path("/etc/passwd").read_text(),
+                            flags=re.M))
+    made = []
+
+    def start(options):
+        made.append(run_as_nobody(deployment, supervisor, in_namespace(
+            f"mount --bind '{users}' /etc/passwd && mount -t devpts -o {options} devpts /dev/pts"
+            " && mount --bind /dev/pts/ptmx /dev/ptmx")))
+        return next(made[0])
+    yield start
+    for each in made:
+        assert next(each, None) is None
+
+
+def test_an_ordinary_user_gets_a_terminal(on_terminals):
+    ssh = on_terminals("newinstance,ptmxmode=0666,mode=0620,gid=5")
+    assert "/dev/pts/" in ssh.run("-tt", "tty", stdin="").out
+    assert "no terminals" not in ssh.run("true").err
+
+
+def test_where_sshd_may_give_no_terminal_commands_run_without_one(on_terminals):
+    ssh = on_terminals("newinstance,ptmxmode=0666,mode=0600")
+    result = ssh.run("echo in")
+    assert result.out == "in\n"
+    assert "there are no terminals here for nobody" in result.err and "gid=5" in result.err
+    terminal = Terminal(ssh.workspace.owner, "ssh", ssh.workspace.name)
+    terminal.wait(b"PTY allocation request failed")
+    terminal.type(b"tty; exit 7\n")
+    terminal.wait(b"not a tty")
+    assert terminal.end() == 7
 
 
 def in_namespace(script):
