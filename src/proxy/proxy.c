@@ -59,10 +59,19 @@ void request_free(struct app_request *q)
 void request_page(struct app_request *q, const struct page *page)
 {
     struct page shown = *page;
+    char reason[256];
     if (page == &page_not_found) {
         /* Perhaps it is shared with another account of theirs. */
         shown.link = q->proxy->o.access_url;
         shown.link_text = "See as whom you are logged in";
+    }
+    if (page == &page_not_found && identity_is_somebody(&q->who)) {
+        snprintf(reason, sizeof(reason),
+                 "%s You are logged in as %s: whoever gave you this address can share it with that "
+                 "name.",
+                 page->reason, q->who.user);
+        shown.reason = reason;
+        shown.link_text = "See what is shared with you";
     }
     page_send(q->x, &shown, q->asker.only_json);
     request_free(q);

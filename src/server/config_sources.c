@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #include "base/mem.h"
+#include "base/suggest.h"
 #include "server/config_values.h"
 
 void config_texts_init(struct config_texts *t, size_t n)
@@ -37,6 +38,19 @@ static int add_text(struct config_text *t, const char *text, struct err *err)
     return 0;
 }
 
+static int unknown_flag(const struct setting *settings, size_t n, struct span name, struct err *err)
+{
+    struct suggest s = {0};
+    char typed[64] = "";
+    str_copy_span(typed, sizeof(typed), name);
+    for (size_t i = 0; i < n; i++)
+        suggest_offer(&s, typed, settings[i].flag);
+    if (s.best)
+        return err_set(err, -EINVAL, "unknown option \"--" SPAN_FMT "\": did you mean --%s?",
+                       SPAN_ARG(name), s.best);
+    return err_set(err, -EINVAL, "unknown option \"--" SPAN_FMT "\"", SPAN_ARG(name));
+}
+
 /* Index of the setting that `--flag` or `--flag=value` names, or -1. */
 static int find_flag(const struct setting *settings, size_t n, struct span name)
 {
@@ -60,7 +74,7 @@ static int read_args(struct config_texts *t, const struct setting *settings, int
         name = span_sub(arg, 2, eq < 0 ? arg.len : (size_t)eq);
         at = find_flag(settings, t->n, name);
         if (at < 0 && !span_is(name, "config"))
-            return err_set(err, -EINVAL, "unknown option \"--" SPAN_FMT "\"", SPAN_ARG(name));
+            return unknown_flag(settings, t->n, name, err);
         if (eq >= 0)
             value = argv[i] + eq + 1;
         else if (at >= 0 && settings[at].kind == SETTING_SWITCH)
@@ -162,7 +176,8 @@ static int yaml_value(struct yaml_source *y, size_t i)
 /* The event is a key. */
 static int yaml_entry(struct yaml_source *y)
 {
-    char text[128];
+    char text[192];
+    struct suggest near = {0};
     int r;
 
     if (y->event.type != YAML_SCALAR_EVENT)
@@ -177,7 +192,10 @@ static int yaml_entry(struct yaml_source *y)
         y->seen[i] = true;
         return (r = yaml_step(y)) < 0 ? r : yaml_value(y, i);
     }
-    snprintf(text, sizeof(text), "unknown setting \"%.64s\"", yaml_scalar(y));
+    for (size_t i = 0; i < y->texts->n; i++)
+        suggest_offer(&near, yaml_scalar(y), y->settings[i].key);
+    snprintf(text, sizeof(text), "unknown setting \"%.64s\"%s%s%s", yaml_scalar(y),
+             near.best ? ": did you mean " : "", near.best ? near.best : "", near.best ? "?" : "");
     return yaml_fail(y, text);
 }
 

@@ -359,6 +359,9 @@ static int tell_ready(struct run *run, struct err *err)
         fprintf(stderr,
                 "adit: listening beyond this machine without TLS and without --access-url: "
                 "passwords and tokens travel in the clear unless a proxy in front adds TLS\n");
+    if (!s->wildcard_url)
+        fprintf(stderr, "adit: without --wildcard-access-url the ports of workspaces have no URLs, "
+                        "and cannot be shared\n");
     store_setup_needed(s->store, s->main, on_setup_needed, s);
     if (s->config->ready_file &&
         (r = ready_file_write(s->config->ready_file, s->access_url, err)) < 0)

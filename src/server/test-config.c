@@ -162,7 +162,8 @@ static void what_is_wrong_in_a_flag_is_named_with_the_flag(void **state)
         {{"--workers", "0"}, "--workers: \"0\" is outside 1 to 256"},
         {{"--workers", "x"}, "--workers: \"x\" is not a number"},
         {{"--workers"}, "--workers needs a value"},
-        {{"--worker", "1"}, "unknown option \"--worker\""},
+        {{"--worker", "1"}, "unknown option \"--worker\": did you mean --workers?"},
+        {{"--frobnicate", "1"}, "unknown option \"--frobnicate\""},
         {{"serve"}, "unexpected argument \"serve\""},
         {{"--listen", "7777"}, "--listen: \"7777\" is not ADDR:PORT"},
         {{"--listen", "::1:7777"}, "--listen: \"::1:7777\" is not ADDR:PORT"},
@@ -202,6 +203,7 @@ static void what_is_wrong_in_the_file_is_named_with_its_line(void **state)
         const char *file, *text;
     } table[] = {
         {"workers: 2\nlisten_on: x\n", ":2: unknown setting \"listen_on\""},
+        {"lisen: x\n", ":1: unknown setting \"lisen\": did you mean listen?"},
         {"workers: 2\n\nworkers: 3\n", ":3: workers is given twice"},
         {"\n\nworkers: many\n", ":3: workers: \"many\" is not a number"},
         {"workers:\n  nested: 1\n", ":2: a plain value is needed here"},

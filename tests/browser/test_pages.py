@@ -63,6 +63,7 @@ def test_missing_and_forbidden_look_the_same(workspace, deployment, app, open_ap
     page = open_app(url_of(workspace, app().port), stranger, colorScheme=scheme)
     forbidden = page.content()
     assert page.text_content("h1") == "Not found"
+    assert f"You are logged in as {stranger.name}:" in page.text_content("body")
     picture(page, f"not-found-{scheme}")
     for url in (url_of(workspace, 9999), url_of(workspace, 9999).replace("--ws-", "--none-"),
                 url_of(workspace, 9999).replace("--admin", "--nobody")):
