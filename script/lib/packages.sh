@@ -28,6 +28,7 @@ packages_test=(
     curl netcat-openbsd socat openssh-client openssh-server nghttp2-client dnsmasq-base
     rsync git             # what people run over ssh
     zsh fish              # shells that complete
+    sqlite3               # makes the backups of docs/OPERATING.md
     openssh-tests         # OpenSSH's own regression scripts
     php-cli php-xdebug    # a debugger that calls back
     jupyter-notebook python3-ipykernel
