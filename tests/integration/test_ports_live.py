@@ -10,6 +10,7 @@ import pytest
 from harness import adit, apps, net
 from harness.events import Events, port_in
 from harness.ssh_forward import SshForwards
+from harness.terminal import Terminal
 from harness.wait import SCALE, until
 
 SERVICE = """
@@ -272,6 +273,25 @@ def test_watching_prints_the_picture_and_ends_well_when_interrupted(command, tex
     until(lambda: text in started.text(), "the picture")
     started.signal(signal.SIGINT)
     assert started.wait_exit() == 0
+
+
+def test_watching_on_a_terminal_shows_what_there_is_room_for(make_deployment):
+    made = make_deployment()
+    ws = made.workspace(agent=False)
+    ports = [str(port) for port in range(20000, 20012)]
+    for port in ports:
+        made.admin.run("share", ws.name, port, "--level", "owner")
+    rows, columns = 14, 60
+    terminal = Terminal(made.admin, "ports", ws.name, "--watch", rows=rows, columns=columns)
+    terminal.wait(b"without --watch all are shown")
+    lines = re.sub(r"\x1b\[\d*m", "", terminal.seen.decode().split("\x1b[2J")[-1]).splitlines()
+    assert lines[0].startswith("PORT") and ports[0] in "".join(lines)
+    assert ports[-1] not in "".join(lines)
+    assert sum(-(-len(line) // columns) or 1 for line in lines) < rows
+    terminal.resize(200, 200)
+    terminal.wait(ports[-1].encode())
+    terminal.type(b"\x03")
+    assert terminal.end() == 0
 
 
 def test_watching_says_when_the_server_is_away_and_goes_on(make_deployment, supervisor):
