@@ -407,6 +407,24 @@ int api_client_list(struct api_client *c, const char *path, const char *member, 
     return 0;
 }
 
+int api_client_show_list(struct cli *cli, const char *path, const char *member,
+                         api_client_print_fn *print)
+{
+    struct api_client client;
+    json_t *items = NULL;
+    int code = api_client_open(&client, cli);
+    if (code != 0)
+        return code;
+    code = api_client_list(&client, path, member, &items);
+    if (code == 0 && cli->out.json)
+        output_json(&cli->out, items);
+    else if (code == 0)
+        print(&cli->out, items);
+    json_decref(items);
+    api_client_close(&client);
+    return code;
+}
+
 int api_client_username(struct api_client *c, const char **ret)
 {
     if (!c->username) {

@@ -53,6 +53,12 @@ int api_client_call_typed(struct api_client *c, const char *method, const char *
 /* GET of a list: all its pages, as one array of the items in `member`. Decref *ret. */
 int api_client_list(struct api_client *c, const char *path, const char *member, json_t **ret);
 
+/* The items that a list command shows, as a table. */
+typedef void api_client_print_fn(struct output *out, const json_t *items);
+/* A whole command that shows such a list: by `print`, or as JSON. Returns the exit code. */
+int api_client_show_list(struct cli *cli, const char *path, const char *member,
+                         api_client_print_fn *print);
+
 /* The name of the user of the token; asks the server where it is not known. */
 int api_client_username(struct api_client *c, const char **ret);
 /*

@@ -1,12 +1,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/api_client.h"
-#include "cli/term.h"
-
-static const struct option options[] = {
-    {.name = "yes", .letter = 'y', .kind = OPTION_FLAG, .help = "Do not ask."},
-    {0},
-};
+#include "cli/deletion.h"
 
 static int delete_workspace(struct api_client *c, const struct workspace_ref *ref)
 {
@@ -34,13 +29,11 @@ static int run(struct cli *cli)
         return cli_usage_error(cli, &err);
     if (ref.agent[0])
         return cli_usage(cli, "a workspace is deleted whole: adit delete %s", ref.workspace);
-    if (!args_has(&cli->args, "yes") && !term_can_ask())
-        return cli_usage(cli, "deleting needs --yes when there is no terminal to ask on");
     _cleanup_free_ char *question = xasprintf("Delete workspace %s%s%s and its agent tokens?",
                                               ref.owner, ref.owner[0] ? "/" : "", ref.workspace);
-    if (!args_has(&cli->args, "yes") && !term_confirm(question))
-        return EXIT_CODE_FAILURE;
-    int code = api_client_open(&client, cli);
+    int code = deletion_confirm(cli, question);
+    if (code == 0)
+        code = api_client_open(&client, cli);
     if (code != 0)
         return code;
     code = delete_workspace(&client, &ref);
@@ -58,6 +51,6 @@ const struct command cmd_delete = {
     .traits = COMMAND_API | COMMAND_OUTPUT | COMMAND_WORKSPACE,
     .min_words = 1,
     .max_words = 1,
-    .options = options,
+    .options = deletion_options,
     .run = run,
 };

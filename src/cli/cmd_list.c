@@ -1,5 +1,6 @@
 #include "api/routes.h"
 #include "base/cleanup.h"
+#include "cli/item.h"
 #include "cli/share_text.h"
 #include "cli/table.h"
 #include "cli/watch.h"
@@ -23,9 +24,9 @@ static const char *agents_text(const json_t *workspace, char *dst, size_t size)
     const json_t *agents = json_object_get(workspace, "agents"), *agent;
     size_t i, connected = 0, n = json_array_size(agents);
     json_array_foreach(agents, i, agent) connected +=
-        str_eq(workspace_view_text(agent, "status"), "connected");
+        str_eq(item_text(agent, "status"), "connected");
     if (n == 1)
-        return workspace_view_text(json_array_get(agents, 0), "status");
+        return item_text(json_array_get(agents, 0), "status");
     snprintf(dst, size, "%zu of %zu connected", connected, n);
     return dst;
 }
@@ -38,9 +39,8 @@ static void print_table(struct output *out, const json_t *workspaces)
     json_array_foreach(workspaces, i, w)
     {
         char agents[48];
-        table_row(t, (const char *const[]){workspace_view_text(w, "name"),
-                                           workspace_view_text(w, "owner"),
-                                           workspace_view_text(w, "template"),
+        table_row(t, (const char *const[]){item_text(w, "name"), item_text(w, "owner"),
+                                           item_text(w, "template"),
                                            agents_text(w, agents, sizeof(agents))});
     }
     table_print(t, out);
@@ -57,7 +57,7 @@ static void print_names(struct api_client *c, const json_t *workspaces)
     const json_t *w;
     json_array_foreach(workspaces, i, w)
     {
-        const char *owner = workspace_view_text(w, "owner"), *name = workspace_view_text(w, "name");
+        const char *owner = item_text(w, "owner"), *name = item_text(w, "name");
         if (!name_valid(NAME_USER, span_of(owner)) || !name_valid(NAME_WORKSPACE, span_of(name)))
             continue;
         if (c->username && str_eq(owner, c->username))
@@ -77,18 +77,18 @@ static void draw(struct cli *cli, const json_t *state, void *ud)
 /* "bob/dev", with the agent where it is not the one that needs no name. */
 static const char *place_text(const json_t *item, char *dst, size_t size)
 {
-    const char *agent = workspace_view_text(item, "agent");
+    const char *agent = item_text(item, "agent");
     bool named = !str_eq(agent, agent_default_name);
-    snprintf(dst, size, "%s/%s%s%s", workspace_view_text(item, "owner"),
-             workspace_view_text(item, "workspace"), named ? "." : "", named ? agent : "");
+    snprintf(dst, size, "%s/%s%s%s", item_text(item, "owner"), item_text(item, "workspace"),
+             named ? "." : "", named ? agent : "");
     return dst;
 }
 
 /* Of a port whether it is open; of an app its health, where that is known. */
 static const char *state_text(const json_t *item)
 {
-    const char *status = workspace_view_text(item, "status");
-    const char *health = workspace_view_text(item, "health");
+    const char *status = item_text(item, "status");
+    const char *health = item_text(item, "health");
     if (!str_eq(status, "connected"))
         return status;
     if (json_is_integer(json_object_get(item, "port")))
@@ -99,9 +99,9 @@ static const char *state_text(const json_t *item)
 static void append_reach(const json_t *item, struct buf *dst)
 {
     struct share share = {.expires_at = 0};
-    bool by_name = str_eq(workspace_view_text(item, "level"), "users");
+    bool by_name = str_eq(item_text(item, "level"), "users");
     buf_append_str(dst, by_name ? "you by name" : "everyone who can log in");
-    if (clock_parse(workspace_view_text(item, "expires_at"), &share.expires_at) == 0)
+    if (clock_parse(item_text(item, "expires_at"), &share.expires_at) == 0)
         share_text_expiry(&share, clock_realtime(), dst);
 }
 
@@ -115,7 +115,7 @@ static void print_shared(struct output *out, const json_t *shared)
     {
         _cleanup_(buf_deinit) struct buf reach = BUF_INIT(128);
         char port[8], place[4 * NAME_SIZE];
-        const char *name = workspace_view_text(item, "slug");
+        const char *name = item_text(item, "slug");
         if (!*name) {
             snprintf(port, sizeof(port), "%lld",
                      (long long)json_integer_value(json_object_get(item, "port")));
@@ -124,7 +124,7 @@ static void print_shared(struct output *out, const json_t *shared)
         append_reach(item, &reach);
         table_row(t, (const char *const[]){name, place_text(item, place, sizeof(place)),
                                            state_text(item), buf_cstr(&reach),
-                                           workspace_view_text(item, "url")});
+                                           item_text(item, "url")});
     }
     table_print(t, out);
     table_free(t);

@@ -1,23 +1,17 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/apps_table.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/watch.h"
 #include "cli/workspace_view.h"
 
-static usec_t time_of(const json_t *item, const char *member)
-{
-    usec_t when = 0;
-    clock_parse(workspace_view_text(item, member), &when);
-    return when;
-}
-
 /* What came to the agent's own port, as far as that is known; "no": it has none for people. */
 static const char *direct_text(const json_t *agent, char *dst, size_t size)
 {
     const json_t *counts = json_object_get(agent, "direct_connections");
-    if (!str_eq(workspace_view_text(agent, "status"), "connected"))
+    if (!str_eq(item_text(agent, "status"), "connected"))
         return "";
     if (!counts)
         return json_is_true(json_object_get(agent, "direct")) ? "yes" : "no";
@@ -32,22 +26,20 @@ static void print_text(struct output *out, const json_t *w)
     char created[TEXT_SIZE];
     size_t i;
     const json_t *agent;
-    output_line(out, "%s/%s", workspace_view_text(w, "owner"), workspace_view_text(w, "name"));
-    output_line(out, "template  %s", workspace_view_text(w, "template"));
-    output_line(out, "created   %s\n", text_date(time_of(w, "created_at"), created));
+    output_line(out, "%s/%s", item_text(w, "owner"), item_text(w, "name"));
+    output_line(out, "template  %s", item_text(w, "template"));
+    output_line(out, "created   %s\n", text_date(item_time(w, "created_at"), created));
     struct table *t = table_new((const char *const[]){"AGENT", "STATUS", "LAST SEEN", "DIRECT",
                                                       "HOST", "SYSTEM", "VERSION", NULL});
     json_array_foreach(json_object_get(w, "agents"), i, agent)
     {
         char seen[TEXT_SIZE], system[160], direct[64];
-        snprintf(system, sizeof(system), "%s %s", workspace_view_text(agent, "os"),
-                 workspace_view_text(agent, "arch"));
+        snprintf(system, sizeof(system), "%s %s", item_text(agent, "os"), item_text(agent, "arch"));
         table_row(t, (const char *const[]){
-                         workspace_view_text(agent, "name"), workspace_view_text(agent, "status"),
-                         text_ago(time_of(agent, "last_seen_at"), clock_realtime(), seen),
-                         direct_text(agent, direct, sizeof(direct)),
-                         workspace_view_text(agent, "hostname"), system[0] == ' ' ? "" : system,
-                         workspace_view_text(agent, "version")});
+                         item_text(agent, "name"), item_text(agent, "status"),
+                         text_ago(item_time(agent, "last_seen_at"), clock_realtime(), seen),
+                         direct_text(agent, direct, sizeof(direct)), item_text(agent, "hostname"),
+                         system[0] == ' ' ? "" : system, item_text(agent, "version")});
     }
     table_print(t, out);
     table_free(t);

@@ -9,10 +9,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/api_client.h"
+#include "cli/deletion.h"
+#include "cli/item.h"
 #include "cli/table.h"
-#include "cli/term.h"
 #include "cli/text.h"
-#include "cli/workspace_view.h"
 #include "io/loop.h"
 #include "proto/template_yaml.h"
 
@@ -46,14 +46,13 @@ static void print_table(struct output *out, const json_t *templates)
     {
         const json_t *policy = json_object_get(item, "policy");
         char version[24], apps[24], changed[TEXT_SIZE];
-        usec_t when = 0;
-        clock_parse(workspace_view_text(item, "updated_at"), &when);
+        usec_t when = item_time(item, "updated_at");
         snprintf(version, sizeof(version), "%lld",
                  (long long)json_integer_value(json_object_get(item, "version")));
         snprintf(apps, sizeof(apps), "%zu", json_array_size(json_object_get(policy, "apps")));
-        table_row(t, (const char *const[]){workspace_view_text(item, "name"), version,
-                                           workspace_view_text(policy, "max_port_share_level"),
-                                           apps, text_ago(when, clock_realtime(), changed)});
+        table_row(t, (const char *const[]){item_text(item, "name"), version,
+                                           item_text(policy, "max_port_share_level"), apps,
+                                           text_ago(when, clock_realtime(), changed)});
     }
     table_print(t, out);
     table_free(t);
@@ -61,19 +60,7 @@ static void print_table(struct output *out, const json_t *templates)
 
 static int run_list(struct cli *cli)
 {
-    struct api_client client;
-    json_t *templates = NULL;
-    int code = api_client_open(&client, cli);
-    if (code != 0)
-        return code;
-    code = api_client_list(&client, API_PREFIX "/templates", "templates", &templates);
-    if (code == 0 && cli->out.json)
-        output_json(&cli->out, templates);
-    else if (code == 0)
-        print_table(&cli->out, templates);
-    json_decref(templates);
-    api_client_close(&client);
-    return code;
+    return api_client_show_list(cli, API_PREFIX "/templates", "templates", print_table);
 }
 
 static const struct command cmd_list_templates = {
@@ -112,7 +99,7 @@ static int run_show(struct cli *cli)
         print_json(cli, &body);
     } else if (code == 0) {
         json_t *value = json_loadb((const char *)buf_data(&body), body.len, 0, NULL);
-        print_yaml(&cli->out, workspace_view_text(value, "yaml"));
+        print_yaml(&cli->out, item_text(value, "yaml"));
         json_decref(value);
     }
     api_client_close(&client);
@@ -272,11 +259,6 @@ static const struct command cmd_push_template = {
 
 /* ---- delete ---- */
 
-static const struct option delete_options[] = {
-    {.name = "yes", .letter = 'y', .kind = OPTION_FLAG, .help = "Do not ask."},
-    {0},
-};
-
 static int run_delete(struct cli *cli)
 {
     _cleanup_free_ char *path = NULL;
@@ -285,12 +267,10 @@ static int run_delete(struct cli *cli)
     int code = template_path(cli, &path);
     if (code != 0)
         return code;
-    if (!args_has(&cli->args, "yes") && !term_can_ask())
-        return cli_usage(cli, "deleting needs --yes when there is no terminal to ask on");
     _cleanup_free_ char *question = xasprintf("Delete template %s?", cli->args.words[0]);
-    if (!args_has(&cli->args, "yes") && !term_confirm(question))
-        return EXIT_CODE_FAILURE;
-    code = api_client_open(&client, cli);
+    code = deletion_confirm(cli, question);
+    if (code == 0)
+        code = api_client_open(&client, cli);
     if (code != 0)
         return code;
     code = api_client_call(&client, "DELETE", path, NULL, NULL, &body);
@@ -312,7 +292,7 @@ static const struct command cmd_delete_template = {
     .traits = COMMAND_API | COMMAND_OUTPUT,
     .min_words = 1,
     .max_words = 1,
-    .options = delete_options,
+    .options = deletion_options,
     .run = run_delete,
 };
 

@@ -7,24 +7,12 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/api_client.h"
+#include "cli/item.h"
 #include "cli/secret_file.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
 /* ---- list ---- */
-
-static const char *member(const json_t *item, const char *name)
-{
-    const char *value = json_string_value(json_object_get(item, name));
-    return value ? value : "";
-}
-
-static usec_t time_member(const json_t *item, const char *name)
-{
-    usec_t when = 0;
-    clock_parse(member(item, name), &when);
-    return when;
-}
 
 static void print_table(struct output *out, const json_t *tokens)
 {
@@ -35,11 +23,11 @@ static void print_table(struct output *out, const json_t *tokens)
     json_array_foreach(tokens, i, token)
     {
         char used[TEXT_SIZE], expires[TEXT_SIZE];
-        text_ago(time_member(token, "last_used_at"), clock_realtime(), used);
-        text_date(time_member(token, "expires_at"), expires);
-        table_row(t, (const char *const[]){member(token, "id"), member(token, "name"),
-                                           member(token, "kind"), member(token, "scope"), used,
-                                           expires});
+        text_ago(item_time(token, "last_used_at"), clock_realtime(), used);
+        text_date(item_time(token, "expires_at"), expires);
+        table_row(t, (const char *const[]){item_text(token, "id"), item_text(token, "name"),
+                                           item_text(token, "kind"), item_text(token, "scope"),
+                                           used, expires});
     }
     table_print(t, out);
     table_free(t);
@@ -47,19 +35,7 @@ static void print_table(struct output *out, const json_t *tokens)
 
 static int run_list(struct cli *cli)
 {
-    struct api_client client;
-    json_t *tokens = NULL;
-    int code = api_client_open(&client, cli);
-    if (code != 0)
-        return code;
-    code = api_client_list(&client, API_PREFIX "/tokens", "tokens", &tokens);
-    if (code == 0 && cli->out.json)
-        output_json(&cli->out, tokens);
-    else if (code == 0)
-        print_table(&cli->out, tokens);
-    json_decref(tokens);
-    api_client_close(&client);
-    return code;
+    return api_client_show_list(cli, API_PREFIX "/tokens", "tokens", print_table);
 }
 
 static const struct command cmd_list_tokens = {
@@ -184,9 +160,9 @@ static int find_token(struct api_client *c, const char *typed, char ret_id[stati
         return code;
     size_t i, found = 0;
     const json_t *token;
-    json_array_foreach(tokens, i, token) if (str_eq(member(token, "name"), typed))
+    json_array_foreach(tokens, i, token) if (str_eq(item_text(token, "name"), typed))
     {
-        str_copy(ret_id, ID_TEXT_SIZE, member(token, "id"));
+        str_copy(ret_id, ID_TEXT_SIZE, item_text(token, "id"));
         found++;
     }
     json_decref(tokens);

@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/api_client.h"
+#include "cli/deletion.h"
+#include "cli/item.h"
 #include "cli/new_password.h"
 #include "cli/table.h"
 #include "cli/term.h"
@@ -23,12 +25,6 @@ static int user_path(struct cli *cli, const char *typed, char **ret)
 
 /* ---- list ---- */
 
-static const char *member(const json_t *item, const char *name)
-{
-    const char *value = json_string_value(json_object_get(item, name));
-    return value ? value : "";
-}
-
 static void print_table(struct output *out, const json_t *users)
 {
     struct table *t =
@@ -37,13 +33,13 @@ static void print_table(struct output *out, const json_t *users)
     const json_t *u;
     json_array_foreach(users, i, u)
     {
-        usec_t seen = 0;
+        usec_t seen = item_time(u, "last_seen_at");
         char ago[TEXT_SIZE];
-        clock_parse(member(u, "last_seen_at"), &seen);
         bool suspended = json_is_true(json_object_get(u, "suspended"));
-        table_row(t, (const char *const[]){member(u, "name"), member(u, "role"),
-                                           suspended ? "suspended" : "active", member(u, "email"),
-                                           text_ago(seen, clock_realtime(), ago)});
+        table_row(t,
+                  (const char *const[]){item_text(u, "name"), item_text(u, "role"),
+                                        suspended ? "suspended" : "active", item_text(u, "email"),
+                                        text_ago(seen, clock_realtime(), ago)});
     }
     table_print(t, out);
     table_free(t);
@@ -51,19 +47,7 @@ static void print_table(struct output *out, const json_t *users)
 
 static int run_list(struct cli *cli)
 {
-    struct api_client client;
-    json_t *users = NULL;
-    int code = api_client_open(&client, cli);
-    if (code != 0)
-        return code;
-    code = api_client_list(&client, API_PREFIX "/users", "users", &users);
-    if (code == 0 && cli->out.json)
-        output_json(&cli->out, users);
-    else if (code == 0)
-        print_table(&cli->out, users);
-    json_decref(users);
-    api_client_close(&client);
-    return code;
+    return api_client_show_list(cli, API_PREFIX "/users", "users", print_table);
 }
 
 static const struct command cmd_list_users = {
@@ -158,11 +142,6 @@ static const struct command cmd_create_user = {
 
 /* ---- delete ---- */
 
-static const struct option delete_options[] = {
-    {.name = "yes", .letter = 'y', .kind = OPTION_FLAG, .help = "Do not ask."},
-    {0},
-};
-
 static int run_delete(struct cli *cli)
 {
     _cleanup_free_ char *path = NULL;
@@ -171,10 +150,9 @@ static int run_delete(struct cli *cli)
         return code;
     _cleanup_free_ char *question =
         xasprintf("Delete user %s with all workspaces and tokens?", cli->args.words[0]);
-    if (!args_has(&cli->args, "yes") && !term_can_ask())
-        return cli_usage(cli, "deleting needs --yes when there is no terminal to ask on");
-    if (!args_has(&cli->args, "yes") && !term_confirm(question))
-        return EXIT_CODE_FAILURE;
+    code = deletion_confirm(cli, question);
+    if (code != 0)
+        return code;
     _cleanup_free_ char *done = xasprintf("User %s deleted.", cli->args.words[0]);
     return send_change(cli, "DELETE", path, NULL, NULL, done);
 }
@@ -187,7 +165,7 @@ static const struct command cmd_delete_user = {
     .traits = COMMAND_API | COMMAND_OUTPUT,
     .min_words = 1,
     .max_words = 1,
-    .options = delete_options,
+    .options = deletion_options,
     .run = run_delete,
 };
 

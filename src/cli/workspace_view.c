@@ -2,12 +2,6 @@
 
 #include "base/cleanup.h"
 
-const char *workspace_view_text(const json_t *item, const char *member)
-{
-    const char *value = json_string_value(json_object_get(item, member));
-    return value ? value : "";
-}
-
 int workspace_view_get(struct api_client *c, const char *typed, struct workspace_ref *ret_ref,
                        json_t **ret)
 {

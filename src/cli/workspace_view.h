@@ -4,8 +4,6 @@
 
 #include "cli/api_client.h"
 
-/* A member that is a string, or "". Borrowed from `item`. */
-const char *workspace_view_text(const json_t *item, const char *member);
 /*
  * GET of the workspace named by a command's argument. `agent` of *ret_ref is what was typed.
  * 0, or the error has been printed. Decref *ret.
