@@ -165,19 +165,23 @@ static void step_app(struct app_request *q, const struct template *policy)
     step_share(q, app->share, template_max_app_share(policy, app));
 }
 
+/* Whether the store has found it; if not, the request has been answered. */
+static bool was_found(struct app_request *q, int r)
+{
+    if (r < 0)
+        request_store_failed(q, r);
+    else if (r != STORE_OK)
+        missing(q);
+    return r == STORE_OK;
+}
+
 static void on_template(void *ud, int r, const struct store_template *stored)
 {
     struct app_request *q = ud;
     struct template policy;
     struct err err = ERR_INIT;
-    if (r < 0) {
-        request_store_failed(q, r);
+    if (!was_found(q, r))
         return;
-    }
-    if (r != STORE_OK) {
-        missing(q);
-        return;
-    }
     if (api_policy_read(span_of(stored->policy), &policy, &err) < 0) {
         log_error("a stored template cannot be read", LOG_STR("template", stored->name),
                   LOG_STR("text", err.text));
@@ -222,12 +226,9 @@ static const struct agent *choose_agent(const struct store_workspace *ws, const 
 static void on_workspace(void *ud, int r, const struct store_workspace *ws)
 {
     struct app_request *q = ud;
-    const struct agent *agent =
-        r == STORE_OK ? choose_agent(ws, q->addr.app.agent, q->addr.app.port > 0) : NULL;
-    if (r < 0) {
-        request_store_failed(q, r);
+    if (!was_found(q, r))
         return;
-    }
+    const struct agent *agent = choose_agent(ws, q->addr.app.agent, q->addr.app.port > 0);
     if (!agent) {
         missing(q);
         return;
@@ -240,14 +241,8 @@ static void on_workspace(void *ud, int r, const struct store_workspace *ws)
 static void on_agent(void *ud, int r, const struct workspace *ws, const struct agent *agent)
 {
     struct app_request *q = ud;
-    if (r < 0) {
-        request_store_failed(q, r);
+    if (!was_found(q, r))
         return;
-    }
-    if (r != STORE_OK) {
-        missing(q);
-        return;
-    }
     q->ws = *ws;
     q->agent = *agent;
     step_template(q);

@@ -1,14 +1,10 @@
 #include "web/pages.h"
 
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/span.h"
-#include "http/exchange.h"
-#include "proto/html.h"
-#include "web/answer.h"
-#include "web/web.h"
+#include <string.h>
 
-enum { PAGE_MAX_LEN = 64 << 10 };
+#include "base/cleanup.h"
+#include "http/exchange.h"
+#include "web/answer.h"
 
 static const char page_css[] =
     ":root { color-scheme: light dark; --ink: #1c2124; --paper: #f5f4f0; --soft: #eeece6;\n"
@@ -74,44 +70,14 @@ const struct page *web_pages(size_t *ret_n)
     return pages;
 }
 
-static void fill(struct buf *b, struct span text, const struct web_options *o)
+unsigned page_answer(struct exchange *x, const struct page *page)
 {
-    static const char url[] = "@URL@", version[] = "@VERSION@";
-
-    while (text.len > 0) {
-        ptrdiff_t at = span_find(text, '@');
-        size_t skip = 0;
-
-        buf_append(b, text.p, at < 0 ? text.len : (size_t)at);
-        if (at < 0)
-            return;
-        text = span_sub(text, (size_t)at, text.len);
-        if (span_starts(text, url)) {
-            html_append(b, o->access_url);
-            skip = sizeof(url) - 1;
-        } else if (span_starts(text, version)) {
-            html_append(b, o->version);
-            skip = sizeof(version) - 1;
-        } else {
-            buf_append_byte(b, '@');
-            skip = 1;
-        }
-        text = span_sub(text, skip, text.len);
-    }
-}
-
-unsigned page_answer(struct exchange *x, const struct page *page, const struct web_options *o)
-{
-    struct buf body = BUF_INIT(PAGE_MAX_LEN);
-
     answer_set_fields(x);
     headers_set(&x->response, "Content-Type", page->type);
     headers_set(&x->response, "Cache-Control", "no-cache");
     headers_set(&x->response, "Content-Security-Policy",
                 "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
                 "form-action 'none'; frame-ancestors 'none'");
-    fill(&body, span_of(page->text), o);
-    exchange_respond(x, 200, buf_data(&body), body.len);
-    buf_deinit(&body);
+    exchange_respond_static(x, 200, page->text, strlen(page->text));
     return 200;
 }

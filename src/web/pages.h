@@ -3,14 +3,13 @@
 #include <stddef.h>
 
 struct exchange;
-struct web_options;
 
 struct page {
     const char *path;
     const char *type; /* Content-Type */
-    const char *text; /* "@VERSION@" and "@URL@" are filled in */
+    const char *text;
 };
 
 const struct page *web_pages(size_t *ret_n);
 /* Returns the status that was sent. */
-unsigned page_answer(struct exchange *x, const struct page *page, const struct web_options *o);
+unsigned page_answer(struct exchange *x, const struct page *page);

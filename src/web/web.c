@@ -126,7 +126,7 @@ void web_handle(struct web *web, struct exchange *x)
     else if (index >= web->n_fixed)
         web_counters_add(web->o.counters, WEB_ROUTE_PAGES, dashboard_answer(x, 200, route->data));
     else
-        web_counters_add(web->o.counters, WEB_ROUTE_PAGES, page_answer(x, route->data, &web->o));
+        web_counters_add(web->o.counters, WEB_ROUTE_PAGES, page_answer(x, route->data));
 }
 
 /* ---- records ---- */
