@@ -75,7 +75,7 @@ async function once<T>(method: string, path: string, body: unknown): Promise<T> 
     }
 }
 
-export interface CallOptions {
+interface CallOptions {
     // Told while no answer comes and the request is sent again.
     onWait?: () => void;
     signal?: AbortSignal;

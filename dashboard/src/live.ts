@@ -7,7 +7,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError, agentPath, get, getAll, noteLoggedOut, workspacePath } from "./api";
 import type { SharedTarget, Workspace } from "./types";
 
-export type LiveState = "connecting" | "open" | "lost";
+type LiveState = "connecting" | "open" | "lost";
 
 const BUSY_STATUS = [429, 503];
 const SILENCE_MS = 40_000; // keep-alives come every 15 s

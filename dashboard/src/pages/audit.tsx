@@ -61,7 +61,7 @@ const COLUMNS: (keyof AuditEvent)[] = [
 ];
 
 // RFC 4180; what a spreadsheet would take for a formula is kept a text.
-export function toCsv(events: AuditEvent[]): string {
+function toCsv(events: AuditEvent[]): string {
     const cell = (value: unknown) => {
         const text = value === null || value === undefined ? "" : String(value);
         const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;

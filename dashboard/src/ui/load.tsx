@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../api";
 import { Loading, Problem } from "./basics";
 
-export interface Loaded<T> {
+interface Loaded<T> {
     value: T | undefined;
     error: Error | undefined;
     waiting: boolean;

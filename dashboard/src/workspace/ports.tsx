@@ -14,7 +14,7 @@ interface Row extends Port {
 }
 
 // What is open and what is shared, as one list: shared ports stay although nothing listens.
-export function mergePorts(ports: Ports | undefined, shares: Shares | undefined,
+function mergePorts(ports: Ports | undefined, shares: Shares | undefined,
     here: boolean): Row[] {
     const rows = new Map<number, Row>();
     for (const port of here ? ports?.ports ?? [] : [])
@@ -57,7 +57,7 @@ function writeChosen(id: string, protocol: Protocol) {
 }
 
 // The URL of the port as HTTP or HTTPS: the host's label is PORT--… or PORTs--….
-export function urlAs(url: string, port: number, protocol: Protocol): string {
+function urlAs(url: string, port: number, protocol: Protocol): string {
     return url.replace(new RegExp(`^(https?://)${port}s?--`),
         `$1${port}${protocol === "https" ? "s" : ""}--`);
 }

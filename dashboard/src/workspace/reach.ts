@@ -13,7 +13,7 @@ export function higher(a: Level, b: Level): boolean {
     return LEVELS.indexOf(a) > LEVELS.indexOf(b);
 }
 
-export function lower(a: Level, b: Level): Level {
+function lower(a: Level, b: Level): Level {
     return higher(a, b) ? b : a;
 }
 
