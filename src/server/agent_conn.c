@@ -42,6 +42,7 @@ static const char *const state_names[] = {
 };
 
 struct agent_conn {
+    struct list pending; /* in the worker's, until READY */
     struct server_worker *w;
     enum agent_state state;
     uint64_t link_id;
@@ -88,6 +89,7 @@ static void record(struct agent_conn *a, enum audit_action action, const char *r
 
 static void release(struct agent_conn *a)
 {
+    list_remove(&a->pending);
     map_take_id(a->w->agents, a->link_id);
     free(a);
 }
@@ -148,6 +150,7 @@ static void end(struct agent_conn *a, const char *reason)
     enum agent_state was = a->state;
 
     set_state(a, AGENT_ENDED);
+    list_remove(&a->pending);
     agent_requests_fail(&a->requests);
     a->records = agent_records_free(a->records);
     a->feed = agent_feed_free(a->feed);
@@ -254,6 +257,7 @@ static void on_info(int status, const char *body, size_t len, void *ud)
     memcpy(a->pin.sha256, info.pin, sizeof(info.pin));
     a->connected_at = clock_realtime();
     set_state(a, AGENT_READY);
+    list_remove(&a->pending);
     enter(a, &info);
     stored = (struct store_agent_connected){.os = info.os,
                                             .arch = info.arch,
@@ -286,6 +290,18 @@ static void on_upgraded(struct stream *s, int result, void *ud)
     a->info = tunnel_session_call(server_link_session(a->link), "GET", "/info", NULL, on_info, a);
 }
 
+/* One that does not say who it is, and comes again and again, has one place here. */
+static void end_pending(struct server_worker *w, const struct id *agent_id)
+{
+    struct agent_conn *a, *next;
+
+    list_for_each_safe (a, next, &w->agents_pending, pending)
+        if (id_equal(&a->agent_id, agent_id)) {
+            METRIC_ADD(&w->metrics, agents_replaced, 1);
+            end(a, "replaced");
+        }
+}
+
 void agent_conn_start(struct server_worker *w, struct exchange *x, const struct workspace *ws,
                       const struct agent *agent, uint64_t withdrawals)
 {
@@ -295,8 +311,10 @@ void agent_conn_start(struct server_worker *w, struct exchange *x, const struct 
         answer_retry(x, "draining", 2, "The server is stopping.");
         return;
     }
+    end_pending(w, &agent->id);
     a = new0(struct agent_conn);
     a->w = w;
+    list_append(&w->agents_pending, &a->pending);
     a->link_id = registry_next_link_id(w->server->registry);
     a->agent_id = agent->id;
     a->workspace_id = ws->id;

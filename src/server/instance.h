@@ -44,12 +44,13 @@ struct server_worker {
     struct proxy *proxy;
     struct listener **listeners; /* one for each address of the server */
     struct accept_gate gate;
-    struct list conns;     /* struct conn: HTTP connections */
-    struct list hellos;    /* struct conn: their TLS handshake is about to begin */
-    struct defer hello;    /* begins the next one's */
-    struct map *agents;    /* link id: struct agent_conn */
-    struct list relays;    /* struct relay_session */
-    struct map *lane_sets; /* name of its key: struct lane_set */
+    struct list conns;          /* struct conn: HTTP connections */
+    struct list hellos;         /* struct conn: their TLS handshake is about to begin */
+    struct defer hello;         /* begins the next one's */
+    struct map *agents;         /* link id: struct agent_conn */
+    struct list agents_pending; /* of them: those that have not said who they are */
+    struct list relays;         /* struct relay_session */
+    struct map *lane_sets;      /* name of its key: struct lane_set */
     struct peer_people *people;
     struct record_budget *records;
     unsigned requests;   /* of agent_request.c, asked for here and not answered */

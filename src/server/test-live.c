@@ -2,7 +2,7 @@
  * A whole server with two workers, in this process: agents connect, people open relays across
  * workers, rights are withdrawn, and all ends in order. To be run under TSan, too.
  */
-#include "server/server.h"
+#include "server/test_live.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -28,149 +28,10 @@
 #include "io/loop.h"
 #include "io/stream.h"
 #include "io/timer.h"
-#include "server/config.h"
 #include "tunnel/agent_link.h"
 #include "tunnel/ws_carrier.h"
 
 enum { AGENTS = 6, ROUNDS = 4, TEXT_MAX = 65536 };
-
-#define PASSWORD "correct horse"
-
-struct scene {
-    char dir[64];
-    char ready[96];
-    char url[64];
-    struct server_config *config;
-    pthread_t thread;
-    int result;
-    struct loop *loop;
-    char token[64];
-    /* the last answer */
-    bool done;
-    unsigned status;
-    char reason[64]; /* Adit-Reason */
-    json_t *json;
-    unsigned long changes; /* by /metrics, when that was asked last */
-    char *text;            /* the body, where it is no JSON */
-};
-
-/* ---- the server ---- */
-
-static char *no_env(const char *name)
-{
-    (void)name;
-    return NULL;
-}
-
-static void *run_server(void *ud)
-{
-    struct scene *s = ud;
-    struct err err = ERR_INIT;
-
-    s->result = server_run(s->config, &err);
-    if (s->result < 0)
-        fprintf(stderr, "server: %s\n", err.text);
-    return NULL;
-}
-
-static void start_server(struct scene *s)
-{
-    char data[96], ready[128], line[256];
-    const char *args[] = {"--listen=127.0.0.1:0", "--workers=2", "--drain-timeout=1s",
-                          "--log-level=error",    data,          ready};
-    struct err err = ERR_INIT;
-    FILE *in = NULL;
-
-    snprintf(data, sizeof(data), "--data-dir=%s/data", s->dir);
-    snprintf(ready, sizeof(ready), "--ready-file=%s", s->ready);
-    if (server_config_load(ARRAY_LEN(args), (char *const *)(uintptr_t)args, no_env, &s->config,
-                           &err) < 0)
-        fail_msg("%s", err.text);
-    assert_int_equal(pthread_create(&s->thread, NULL, run_server, s), 0);
-    while (!(in = fopen(s->ready, "r")))
-        usleep(1000); /* the file is the event: it appears as a whole */
-    assert_non_null(fgets(line, sizeof(line), in));
-    fclose(in);
-    assert_int_equal(sscanf(line, "{\"url\": \"%63[^\"]\"", s->url), 1);
-}
-
-static void stop_server(struct scene *s)
-{
-    kill(getpid(), SIGTERM);
-    pthread_join(s->thread, NULL);
-    assert_int_equal(s->result, 0);
-    s->config = server_config_free(s->config);
-    assert_int_not_equal(access(s->ready, F_OK), 0);
-}
-
-/* ---- HTTP ---- */
-
-static void on_answer(int result, const struct client_result *answer, const struct err *err,
-                      void *ud)
-{
-    struct scene *s = ud;
-
-    if (result < 0)
-        fail_msg("%s", err->text);
-    s->done = true;
-    s->status = answer->status;
-    str_copy_span(s->reason, sizeof(s->reason), headers_get(&answer->headers, "Adit-Reason"));
-    s->json = json_loadb(answer->body.p, answer->body.len, 0, NULL);
-    ptrdiff_t at = span_find_str(answer->body, "\nadit_changes_total ");
-    if (at >= 0)
-        s->changes = strtoul(answer->body.p + at + strlen("\nadit_changes_total "), NULL, 10);
-    free(s->text);
-    s->text = s->json ? NULL : span_dup(answer->body);
-}
-
-static void wait_until(struct scene *s, const bool *done)
-{
-    while (!*done)
-        loop_turn(s->loop, true);
-}
-
-static unsigned ask(struct scene *s, const char *method, const char *path, const char *body)
-{
-    char url[256];
-    struct arena arena;
-    struct headers fields;
-    struct client_request *rq;
-    struct err err = ERR_INIT;
-
-    arena_init(&arena, 65536);
-    headers_init(&fields, &arena, 0, 0);
-    if (s->token[0])
-        headers_addf(&fields, "Authorization", "Bearer %s", s->token);
-    if (body)
-        headers_add(&fields, "Content-Type", "application/json");
-    snprintf(url, sizeof(url), "%s%s", s->url, path);
-    json_decref(s->json);
-    s->json = NULL;
-    s->done = false;
-    if (client_request_start(s->loop,
-                             &(struct client_request_options){.method = method,
-                                                              .url = url,
-                                                              .headers = &fields,
-                                                              .body = body,
-                                                              .body_len = body ? strlen(body) : 0,
-                                                              .proxy = "",
-                                                              .done = on_answer,
-                                                              .ud = s},
-                             &rq, &err) < 0)
-        fail_msg("%s", err.text);
-    wait_until(s, &s->done);
-    arena_deinit(&arena);
-    return s->status;
-}
-
-static const char *got(struct scene *s, const char *a, const char *b)
-{
-    json_t *at = json_object_get(s->json, a);
-
-    if (b)
-        at = json_object_get(json_is_array(at) ? json_array_get(at, 0) : at, b);
-    return json_is_string(at) ? json_string_value(at) : "";
-}
 
 /* ---- an agent that echoes ---- */
 
@@ -186,6 +47,7 @@ struct fake_agent {
     unsigned n_withdrawn, n_granted;
     bool refuse;
     bool silent;
+    unsigned n_waits;    /* how often its connection was lost */
     struct stream *news; /* GET /events */
     const char *records; /* the answer to GET /events?after=0 */
     uint64_t stored;     /* N of the last GET /events?after=N */
@@ -250,9 +112,10 @@ static void on_requested(struct tunnel_session *session, struct channel_request 
 
 static void on_link_changed(struct agent_link *l, const struct link_status *status, void *ud)
 {
+    struct fake_agent *a = ud;
+
     (void)l;
-    (void)status;
-    (void)ud;
+    a->n_waits += status->state == LINK_WAITING;
 }
 
 static const char *status_of(struct scene *s, const struct fake_agent *a)
@@ -631,6 +494,7 @@ static void an_agent_that_tells_too_much_is_read_slowly(void **state)
     struct scene *s = *state;
     struct fake_agent a;
     struct buf text = BUF_INIT(1 << 20);
+    unsigned long changes = 0;
     unsigned idle = 0;
 
     for (unsigned i = 0; i < LINES; i++)
@@ -639,16 +503,16 @@ static void an_agent_that_tells_too_much_is_read_slowly(void **state)
     agent_wait(&a);
     while (!a.news)
         loop_turn(s->loop, true);
-    while (idle < 50 || s->changes < 100) {
+    while (idle < 50 || changes < 100) {
         ssize_t sent =
             text.len > 0 ? stream_send_bytes(a.news, buf_data(&text), text.len) : -EAGAIN;
         assert_true(sent > 0 || sent == -EAGAIN);
         if (sent > 0)
             buf_consume(&text, (size_t)sent);
-        assert_int_equal(ask(s, "GET", "/metrics", NULL), 200); /* time for the server */
+        changes = metric(s, "adit_changes_total"); /* time for the server */
         idle = sent > 0 ? 0 : idle + 1;
     }
-    assert_true(s->changes < LINES / 4);
+    assert_true(changes < LINES / 4);
     assert_string_equal(status_of(s, &a), "connected");
     agent_end(&a);
     buf_deinit(&text);
@@ -766,6 +630,33 @@ static void an_agent_that_comes_again_replaces_itself(void **state)
     agent_end(&again);
 }
 
+/* Of those that say nothing each of the two workers keeps one. */
+static void silent_connections_of_an_agent_do_not_pile_up(void **state)
+{
+    enum { CONNECTIONS = 3 };
+    struct scene *s = *state;
+    struct fake_agent a, more[CONNECTIONS];
+    unsigned n_waits = 0;
+
+    agent_make(s, &a, 0);
+    agent_wait(&a);
+    agent_stop(&a);
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        more[i] = (struct fake_agent){.s = s, .silent = true, .watched = -1};
+        more[i].token = secret_new(a.token->text, a.token->len);
+        agent_start(&more[i]);
+    }
+    while (n_waits == 0) {
+        loop_turn(s->loop, true);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+            n_waits += more[i].n_waits;
+    }
+    assert_true(metric(s, "adit_agents_replaced_total") >= 1);
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        agent_end(&more[i]);
+    agent_end(&a);
+}
+
 #define RECORD(seq, id)                                                                            \
     "{\"seq\":" seq ",\"peer\":\"00000000000000000000000000000001\",\"event\":{\"id\":"            \
     "\"0000000000000000000000000000000" id "\",\"time\":\"2026-01-01T00:00:00Z\",\"action\":"      \
@@ -880,6 +771,7 @@ int main(void)
         T(a_new_version_of_the_template_gives_relays_new_grants),
         T(logging_out_ends_the_relays_of_that_session),
         T(an_agent_that_comes_again_replaces_itself),
+        T(silent_connections_of_an_agent_do_not_pile_up),
         T(records_that_are_sent_again_are_counted_once),
         T(what_passes_by_itself_is_said_so),
         T(people_who_leave_early_leave_nothing_behind),

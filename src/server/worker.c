@@ -296,6 +296,7 @@ static void on_started(struct loop *loop, void *ud)
     conns_init(w);
     list_init(&w->relays);
     w->agents = map_new();
+    list_init(&w->agents_pending);
     w->lane_sets = map_new();
     w->people = peer_people_new();
     w->records = record_budget_new();
