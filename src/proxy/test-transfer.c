@@ -172,6 +172,16 @@ static struct stream *upgrade(struct scene *s, const char *lines)
     return person;
 }
 
+/* The person leaves, and the app with them. */
+static void leave(struct scene *s, struct stream *person)
+{
+    stream_free(person);
+    while (proxy_in_flight(s->proxy) > 0) {
+        s->raw = stream_free(s->raw);
+        loop_turn(s->loop, true);
+    }
+}
+
 static void an_upgrade_is_a_pipe(void **state)
 {
     struct scene *s = *state;
@@ -183,11 +193,7 @@ static void an_upgrade_is_a_pipe(void **state)
     while (s->got.len < 8)
         person_read(s, person, "");
     assert_memory_equal(buf_data(&s->got), "\0\1ping\r\n", 8);
-    stream_free(person);
-    while (proxy_in_flight(s->proxy) > 0) {
-        s->raw = stream_free(s->raw);
-        loop_turn(s->loop, true);
-    }
+    leave(s, person);
 }
 
 static void a_withdrawn_right_ends_what_runs(void **state)
@@ -243,13 +249,13 @@ static void websockets_of_pages_elsewhere_are_refused(void **state)
     str_copy(ticket, sizeof(ticket), ticket_of(s));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         snprintf(lines, sizeof(lines), "%s%s", ticket, cases[i].lines);
-        stream_free(upgrade(s, lines));
+        leave(s, upgrade(s, lines));
         if (s->status != cases[i].status)
             fail_msg("%s: %u", cases[i].lines, s->status);
     }
     /* A page cannot show a token. */
     snprintf(lines, sizeof(lines), "%sOrigin: http://blog.test\r\n", credential(s, OWNER));
-    stream_free(upgrade(s, lines));
+    leave(s, upgrade(s, lines));
     assert_int_equal(s->status, 101);
 }
 
