@@ -173,6 +173,7 @@ def test_a_shared_port_of_a_forward_is_open_as_long_as_the_forward_is(way, site,
                 if each.startswith(f"{port} "))
     assert "forwarded by admin (-R)" in line
     forward.stop()
+    until(lambda: not net.listens(port), "the end of the listener")
     since = time.monotonic()
     gone = events.wait("ports", lambda data: not (port_in(data, port) or {}).get("listening"))
     assert gone.at - since < 2 * SCALE
