@@ -66,9 +66,8 @@ static void not_answered(struct agent_carrier *a, enum api_outcome outcome, cons
     }
     a->exit_code = outcome == API_DENIED ? EXIT_CODE_NOT_ALLOWED : EXIT_CODE_FAILURE;
     if (reason.code == -ENOKEY) {
-        err_set(&reason, -ENOKEY, "the log-in to %s is not valid, or not any longer", a->api->url);
         free(a->hint);
-        a->hint = xasprintf("log in with: adit login %s", a->api->url);
+        api_client_invalid(a->api, &reason, &a->hint);
     } else {
         err_wrap(&reason, "%s", a->ref->workspace);
     }

@@ -59,6 +59,7 @@ static void take_token(struct api_client *c, const struct credentials *known)
     const char *from_env = getenv("ADIT_TOKEN");
     if (from_env && *from_env) {
         c->token = secret_new(from_env, strlen(from_env));
+        c->token_from_env = true;
         return;
     }
     const struct credential *found = credentials_find(known, c->url);
@@ -258,12 +259,23 @@ struct api_call *api_call_cancel(struct api_call *call)
     return NULL;
 }
 
+void api_client_invalid(const struct api_client *c, struct err *err, char **ret_hint)
+{
+    err_set(err, -ENOKEY, "the %s %s is not valid, or not any longer",
+            c->token_from_env ? "token in ADIT_TOKEN for" : "log-in to", c->url);
+    *ret_hint = c->token_from_env ? xstrdup("make one where you are logged in: adit tokens create")
+                                  : xasprintf("log in with: adit login %s", c->url);
+}
+
 int api_outcome_print(struct api_client *c, enum api_outcome outcome, const struct err *err)
 {
     struct output *out = &c->cli->out;
     if (outcome == API_DENIED && err->code == -ENOKEY && c->token) {
-        output_error(out, "the log-in to %s is not valid, or not any longer", c->url);
-        output_hint(out, "log in with: adit login %s", c->url);
+        struct err invalid = ERR_INIT;
+        _cleanup_free_ char *hint = NULL;
+        api_client_invalid(c, &invalid, &hint);
+        output_error(out, "%s", invalid.text);
+        output_hint(out, "%s", hint);
         return EXIT_CODE_NOT_ALLOWED;
     }
     output_error(out, "%s", err->text);

@@ -21,6 +21,7 @@ struct api_client {
     char *url;            /* origin */
     char *username;       /* of the log-in; NULL: not known yet */
     struct secret *token; /* NULL: none */
+    bool token_from_env;
     struct tls_context *tls;
     /* A 404 of just this path is told as `missing`, or as the workspace that is not there. */
     char *about_path;
@@ -61,6 +62,9 @@ int api_client_show_list(struct cli *cli, const char *path, const char *member,
 
 /* The name of the user of the token; asks the server where it is not known. */
 int api_client_username(struct api_client *c, const char **ret);
+/* What there is to say where the token is not valid. The caller frees *ret_hint. */
+void api_client_invalid(const struct api_client *c, struct err *err, char **ret_hint);
+
 /*
  * `missing`, which is taken: what a call of this path says if there is no such thing. Counts
  * instead of what counted before.

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/span.h"
 
 enum { INDENT = 2, OPTION_COLUMN = 28, WIDTH_MAX = 96, WIDTH_MIN = 50 };
@@ -64,6 +66,17 @@ static void print_paragraphs(const struct printer *p, const char *text)
     }
 }
 
+/* On lines of their own. */
+static void print_choices(const struct printer *p, const char *choices)
+{
+    _cleanup_free_ char *list = xstrdup(choices);
+    for (char *c = list; *c; c++)
+        if (*c == '|')
+            *c = ' ';
+    fprintf(p->f, "%*s", OPTION_COLUMN, "");
+    print_wrapped(p, OPTION_COLUMN, OPTION_COLUMN, span_of(list));
+}
+
 static void print_option(const struct printer *p, const struct option *o)
 {
     char left[96], tail[128] = "";
@@ -91,6 +104,8 @@ static void print_option(const struct printer *p, const struct option *o)
     char text[1024];
     snprintf(text, sizeof(text), "%s%s", o->help, tail);
     print_wrapped(p, OPTION_COLUMN, OPTION_COLUMN, span_of(text));
+    if (o->choices && strlen(o->choices) > CHOICES_MAX_LEN)
+        print_choices(p, o->choices);
 }
 
 static void print_command_list(const struct printer *p, const struct command *const *table)

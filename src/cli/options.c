@@ -71,11 +71,29 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
+/* There are too many for a line: one that is near, or where they all stand. */
+static int unknown_of_many(const struct option *o, const char *value, const char *source,
+                           struct err *err)
+{
+    struct suggest near = {0};
+    _cleanup_free_ char *list = xstrdup(o->choices);
+    char *rest = list, *choice;
+    while ((choice = strsep(&rest, "|")))
+        suggest_offer(&near, value, choice);
+    if (near.best)
+        return err_set(err, -EINVAL, "%s%s: there is no '%.60s': did you mean '%s'?",
+                       source ? "" : "--", source ? source : o->name, value, near.best);
+    return err_set(err, -EINVAL, "%s%s: there is no '%.60s'; --help lists them", source ? "" : "--",
+                   source ? source : o->name, value);
+}
+
 static int check_choice(const struct option *o, const char *value, const char *source,
                         struct err *err)
 {
     if (!o->choices || !value || is_choice(o->choices, value))
         return 0;
+    if (strlen(o->choices) > CHOICES_MAX_LEN)
+        return unknown_of_many(o, value, source, err);
     _cleanup_free_ char *list = xstrdup(o->choices);
     for (char *p = list; *p; p++)
         if (*p == '|')

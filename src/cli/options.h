@@ -23,10 +23,12 @@ struct option {
     char letter;      /* short form, or 0 */
     enum option_kind kind;
     const char *value;   /* name of the value in help, "ADDR:PORT"; NULL for flags */
-    const char *choices; /* allowed values, "text|json"; NULL: any */
+    const char *choices; /* allowed values, "text|json"; NULL: any. Many are listed by help */
     const char *env;     /* environment variable that stands in when it is not given, or NULL */
     const char *help;    /* a sentence or two, without a line break */
 };
+
+enum { CHOICES_MAX_LEN = 100 }; /* of choices that are told in a line */
 
 /* One option as it was given; `value` is NULL where there is none. */
 struct option_use {

@@ -141,7 +141,8 @@ static void wrong_lines_exit_with_2_and_say_why(void **state)
         {"audit --since 1h --until 2h", "--until must be after --since"},
         {"audit --user B_", "--user: "},
         {"audit --workspace dev.main", "names an agent"},
-        {"audit --action frob", "--action: 'frob' is not one of: login"},
+        {"audit --action frobnicate", "--action: there is no 'frobnicate'; --help lists them"},
+        {"audit --action forward_clsoe", "did you mean 'forward_close'?"},
         {"audit --limit 0", "--limit"},
         {"audit --output xml", "--output: 'xml' is not one of: text json csv"},
     };

@@ -181,6 +181,12 @@ def test_a_name_that_is_not_there_is_said_with_what_may_be_meant(person):
     assert "'adit list' shows those" in person.run("delete", "something", "--yes", code=1).err
 
 
+def test_a_token_from_the_environment_is_named_where_it_is_not_valid(person):
+    for command in (("list",), ("port-forward", "dev", "-R", "0:localhost:1")):
+        wrong = person.run(*command, code=3, env={"ADIT_TOKEN": "adit_none"})
+        assert "the token in ADIT_TOKEN for" in wrong.err and "adit tokens create" in wrong.err
+
+
 def test_errors_are_said_once(deployment):
     deployment.admin.run("users", "create", "twice", "--password-stdin", stdin="long enough\n")
     again = deployment.admin.run("users", "create", "twice", "--password-stdin",
