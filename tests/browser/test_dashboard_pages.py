@@ -226,7 +226,7 @@ def test_a_template_in_use_stays_and_tells_by_whom(deployment, board, tmp_path):
     here.page.click("dialog >> text=Delete the template")
     here.wait("h1 >> text=Templates")
     member = board(deployment.user()).log_in("/templates/default")
-    assert member.page.is_visible("textarea[readonly]")
+    member.wait("textarea[readonly]")
     assert not member.page.is_visible("main button")
 
 
