@@ -207,9 +207,12 @@ static int run(struct cli *cli)
     if (!url)
         url = known.current;
 
+    if (!url) {
+        credentials_deinit(&known);
+        return cli_usage(cli, "which deployment? adit login URL");
+    }
     struct api_client client = {0};
-    int code = url ? api_client_open_url(&client, cli, url)
-                   : cli_usage(cli, "which deployment? adit login URL");
+    int code = api_client_open_url(&client, cli, url);
     if (code == 0) {
         code = log_in(&client, url);
         api_client_close(&client);

@@ -46,7 +46,7 @@ static int ask_twice(struct cli *cli, const char *prompt, char dst[static API_PA
     int r = term_ask_secret(prompt, &first, &err);
     if (r == 0)
         r = term_ask_secret("The same again: ", &again, &err);
-    if (r < 0) {
+    if (r != 0) {
         secret_free(first);
         return not_asked(cli, &err);
     }
