@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Templates: the YAML text as it was pushed and, as JSON, the policy that it means (api/policy.h).
- * The template `default` is there from the start. The contract that all operations share is in
- * store/store.h.
+ * Templates: the YAML text as it was pushed and, as JSON, the policy that it means
+ * (api/workspace.h). The template `default` is there from the start. The contract that all
+ * operations share is in store/store.h.
  */
 #include "model/name.h"
 #include "store/store.h"
