@@ -12,6 +12,8 @@
 #include "cli/table.h"
 #include "cli/term.h"
 #include "cli/text.h"
+#include "model/password.h"
+#include "server/password_reset.h"
 
 static int user_path(struct cli *cli, const char *typed, char **ret)
 {
@@ -200,14 +202,44 @@ static const struct command cmd_set_role = {
     .run = run_set_role,
 };
 
-static const struct option password_options[] = {PASSWORD_STDIN_OPTION, {0}};
+static const struct option password_options[] = {
+    PASSWORD_STDIN_OPTION,
+    {.name = "data-dir",
+     .kind = OPTION_VALUE,
+     .value = "DIR",
+     .help = "On the server's machine, while the server is stopped: work on its data folder in "
+             "place of the API, for an administrator whom nobody else can help."},
+    {0},
+};
+
+/* Without the API. */
+static int reset_in_store(struct cli *cli, const char *data_dir, const char *password)
+{
+    struct err err = ERR_INIT;
+    char name[NAME_SIZE];
+    if (name_parse(NAME_USER, span_of(cli->args.words[0]), name, &err) < 0)
+        return cli_usage_error(cli, &err);
+    if (password_check(span_of(password), &err) < 0 ||
+        server_password_reset(data_dir, name, span_of(password), &err) < 0)
+        return cli_failure(cli, &err);
+    if (!cli->out.json) {
+        output_line(&cli->out, "User %s: password set, sessions ended.", name);
+        return EXIT_CODE_OK;
+    }
+    json_t *answer = json_pack("{s:s}", "name", name);
+    output_json(&cli->out, answer);
+    json_decref(answer);
+    return EXIT_CODE_OK;
+}
 
 static int run_reset_password(struct cli *cli)
 {
     struct api_user_update change = {.has_password = true};
+    const char *data_dir = args_value(&cli->args, "data-dir");
     int code = new_password_read(cli, "New password: ", change.password);
     if (code == 0)
-        code = update(cli, &change, "password set, sessions ended");
+        code = data_dir ? reset_in_store(cli, data_dir, change.password)
+                        : update(cli, &change, "password set, sessions ended");
     explicit_bzero(&change, sizeof(change));
     return code;
 }
@@ -217,6 +249,8 @@ static const struct command cmd_reset_password = {
     .words = "NAME",
     .summary = "Give a user a new password",
     .about = "The user's sessions end; API tokens go on.",
+    .examples = "adit users reset-password anna\n"
+                "adit users reset-password root --data-dir /var/lib/adit   # the server is stopped",
     .traits = COMMAND_API | COMMAND_OUTPUT,
     .min_words = 1,
     .max_words = 1,

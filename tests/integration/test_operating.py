@@ -63,3 +63,28 @@ def test_a_backup_of_a_running_server_serves(make_deployment, supervisor, tcp_ec
     running = workspace.owner.forward(workspace.name, f"{net.free_port()}:{tcp_echo.port}")
     assert net.exchange((HOST, running.ports[0]), b"back") == b"back"
     running.stop()
+
+
+def test_the_only_administrator_gets_a_new_password_by_the_data_folder(make_deployment):
+    deployment = make_deployment()
+    admin = deployment.admin
+    data = deployment.root / "data"
+    line = shlex.split(command("adit users reset-password"))[1:]
+    line = [{"/var/lib/adit": str(data), "root": admin.name}.get(word, word) for word in line]
+
+    def reset(*args, password="what the administrator knows now\n", code=0):
+        return admin.run(*args, "--password-stdin", stdin=password, code=code)
+    assert "another adit server" in reset(*line, code=1).err
+    assert deployment.server.stop() == []
+    elsewhere = deployment.root / "elsewhere"
+    assert "not the data folder of a server" in reset(*line[:-1], str(elsewhere), code=1).err
+    assert not elsewhere.exists()
+    assert "nobody" in reset(*line[:2], "nobody", *line[3:], code=1).err
+    assert "shorter than 8" in reset(*line, password="short\n", code=1).err
+    assert reset(*line).out == f"User {admin.name}: password set, sessions ended.\n"
+    deployment.start()
+    admin.run("whoami", code=3)
+    admin.login(deployment.url, "what the administrator knows now")
+    newest = admin.run("audit", "--action", "user_update", "--output", "json").json()[0]
+    assert (newest["target"], newest["actor"], newest["detail"]) == (
+        admin.name, None, "new password, by the data folder")
