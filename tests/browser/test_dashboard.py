@@ -172,8 +172,7 @@ def test_what_is_not_there_says_so(deployment, board):
     here = board(deployment.admin).log_in("/nothing/here")
     assert "Not found" in here.text("h1")
     here.page.click("text=To the workspaces")
-    assert here.text("h1") == "Workspaces"
-    here.wait("h1:focus")
+    here.wait("h1:focus:text-is('Workspaces')")
     here.page.go_back()
     here.wait("text=This page does not exist")
 
