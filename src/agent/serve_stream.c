@@ -15,6 +15,7 @@
 #include "io/stream.h"
 #include "io/timer.h"
 #include "io/tls.h"
+#include "tunnel/dial_answer.h"
 #include "tunnel/lane_stream.h"
 
 struct stream_channel {
@@ -53,26 +54,6 @@ static void count(const struct served *s, uint64_t *ret_in, uint64_t *ret_out)
     const struct stream_channel *c = container_of(s, struct stream_channel, served);
     *ret_in = c->relay ? relay_bytes_a_to_b(c->relay) : c->bytes_in;
     *ret_out = c->relay ? relay_bytes_b_to_a(c->relay) : c->bytes_out;
-}
-
-static enum dial_result result_of(enum dial_outcome outcome, const struct err *err)
-{
-    switch (outcome) {
-    case DIAL_OUTCOME_OK:
-        return DIAL_OK;
-    case DIAL_OUTCOME_REFUSED: /* of a path also: there is none */
-        return err && err->code == -ENOENT ? DIAL_NOT_FOUND : DIAL_REFUSED;
-    case DIAL_OUTCOME_TIMED_OUT:
-        return DIAL_TIMEOUT;
-    case DIAL_OUTCOME_NO_NAME:
-        return DIAL_NAME_NOT_FOUND;
-    case DIAL_OUTCOME_UNREACHABLE:
-        return DIAL_UNREACHABLE;
-    case DIAL_OUTCOME_FAILED:
-        break;
-    }
-    enum dial_result result = dial_result_from_errno(err ? err->code : 0);
-    return result == DIAL_OK ? DIAL_INTERNAL : result;
 }
 
 static void relay_done(struct relay *r, int result, void *ud)
@@ -125,7 +106,7 @@ static void target_dialled(enum dial_outcome outcome, struct stream *target, con
     struct stream_channel *c = ud;
     c->dial = NULL;
     if (outcome != DIAL_OUTCOME_OK) {
-        refuse(c, result_of(outcome, err), err ? err->text : NULL);
+        refuse(c, dial_answer(outcome, err), err ? err->text : NULL);
         return;
     }
     if (!c->tls) {

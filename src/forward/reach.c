@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "forward/internal.h"
 #include "io/dial.h"
+#include "tunnel/dial_answer.h"
 
 static void on_opened(struct stream *channel, enum dial_result result, const char *reason, void *ud)
 {
@@ -19,30 +20,11 @@ static void on_refused(struct stream *channel, enum dial_result result, const ch
         r->options.refused(channel, result, reason ? reason : "", r->options.ud);
 }
 
-static enum dial_result result_of(enum dial_outcome outcome, const struct err *err)
-{
-    switch (outcome) {
-    case DIAL_OUTCOME_OK:
-        return DIAL_OK;
-    case DIAL_OUTCOME_REFUSED:
-        return DIAL_REFUSED;
-    case DIAL_OUTCOME_TIMED_OUT:
-        return DIAL_TIMEOUT;
-    case DIAL_OUTCOME_NO_NAME:
-        return DIAL_NAME_NOT_FOUND;
-    case DIAL_OUTCOME_UNREACHABLE:
-        return DIAL_UNREACHABLE;
-    case DIAL_OUTCOME_FAILED:
-        break;
-    }
-    return err && err->code ? dial_result_from_errno(err->code) : DIAL_INTERNAL;
-}
-
 static void on_dialled(enum dial_outcome outcome, struct stream *s, const struct err *err, void *ud)
 {
     struct reach *r = ud;
     r->dial = NULL;
-    r->options.done(s, result_of(outcome, err), err ? err->text : "", r->options.ud);
+    r->options.done(s, dial_answer(outcome, err), err ? err->text : "", r->options.ud);
 }
 
 void reach_start(struct reach *r, struct forwarder *f, const struct channel_target *target,
