@@ -20,6 +20,7 @@ class Terminal:
         self.resize(rows, columns, tell=False)
         environment = clean_environment(cli.home, TERM="xterm", **(env or {}))
         self.seen = b""
+        self.at = 0  # of what has been seen, the part that was waited for
         self.popen = subprocess.Popen([program, *map(str, args)], stdin=slave, stdout=slave,
                                       stderr=slave, env=environment, cwd=cli.home,
                                       start_new_session=True,
@@ -32,16 +33,17 @@ class Terminal:
             self.popen.send_signal(signal.SIGWINCH)
 
     def wait(self, text, timeout=10):
+        """Until this has come, behind what was waited for before."""
         end = time.monotonic() + timeout * SCALE
-        mark = len(self.seen)
-        while text not in self.seen[mark - len(text) if mark > len(text) else 0:]:
-            assert time.monotonic() < end, f"no {text!r} in {self.seen.decode()!r}"
+        while (found := self.seen.find(text, self.at)) < 0:
+            missing = f"no {text!r} in {self.seen[self.at:].decode()!r}"
+            assert time.monotonic() < end, missing
             if select.select([self.master], [], [], 0.1)[0]:
                 try:
                     self.seen += os.read(self.master, 65536)
-                except OSError:
-                    break
-        assert text in self.seen, self.seen.decode()
+                except OSError as error:  # the program has ended
+                    raise AssertionError(missing) from error
+        self.at = found + len(text)
 
     def type(self, text):
         os.write(self.master, text)
