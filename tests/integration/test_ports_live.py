@@ -284,8 +284,10 @@ def test_watching_on_a_terminal_shows_what_there_is_room_for(make_deployment):
         made.admin.run("share", ws.name, port, "--level", "owner")
     rows, columns = 14, 60
     terminal = Terminal(made.admin, "ports", ws.name, "--watch", rows=rows, columns=columns)
-    terminal.wait(b"without --watch all are shown")
-    lines = re.sub(r"\x1b\[\d*m", "", terminal.seen.decode().split("\x1b[2J")[-1]).splitlines()
+    hint = "without --watch all are shown"
+    terminal.wait(hint.encode())
+    drawn = next(each for each in terminal.seen.decode().split("\x1b[H\x1b[2J") if hint in each)
+    lines = re.sub(r"\x1b\[\d*m", "", drawn).splitlines()
     assert lines[0].startswith("PORT") and ports[0] in "".join(lines)
     assert ports[-1] not in "".join(lines)
     assert sum(-(-len(line) // columns) or 1 for line in lines) < rows
