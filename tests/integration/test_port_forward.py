@@ -1,4 +1,5 @@
 """`adit port-forward` against other people's clients and servers."""
+import contextlib
 import hashlib
 import os
 import signal
@@ -248,8 +249,13 @@ def test_datagrams_come_back_whole(size, forward, udp_echo):
 def test_every_sender_has_its_own_flow(forward, udp_echo):
     port = net.free_port(socket.SOCK_DGRAM)
     running = forward("--udp", f"{port}:{udp_echo.port}")
-    for number in range(20):
-        assert net.udp_exchange(port, b"%d" % number) == b"%d" % number
+    with contextlib.ExitStack() as senders:
+        for number in range(20):  # that are open at the same time, so that no two have one port
+            sender = senders.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            sender.settimeout(5)
+            sender.connect((HOST, port))
+            sender.send(b"%d" % number)
+            assert sender.recv(100) == b"%d" % number
     until(lambda: len(udp_echo.peers) == 20, "a source for each sender")
     until(lambda: len(running.process.events(event="connection_opened")) >= 20, "an event for each")
     assert len(running.process.events(event="connection_opened")) == 20
