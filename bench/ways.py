@@ -46,12 +46,14 @@ def _ssh_keys(machine):
 
 
 def start_sshd(machine, addr="127.0.0.1", prefix=()):
-    """Debian's sshd with its defaults: the process and its port."""
+    """Debian's sshd with its defaults: the process and its port. What is logged in when the line
+    between the two ends goes away hears nothing of it, so it asks when it has heard nothing for
+    15 s, and ends."""
     port = free_port()
     config = machine.folder / f"sshd-{port}"
     config.write_text(f"ListenAddress {addr}\nPort {port}\nUsePAM no\n"
                       f"HostKey {machine.folder}/host\nAuthorizedKeysFile {_ssh_keys(machine)}\n"
-                      "StrictModes no\nPidFile none\n")
+                      "StrictModes no\nPidFile none\nClientAliveInterval 15\n")
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     return machine.start([*prefix, "/usr/sbin/sshd", "-D", "-f", config]), port
