@@ -5,6 +5,9 @@
  */
 #include "base/err.h"
 
+/* The file in it that the store is. */
+#define DATA_DIR_STORE "adit.db"
+
 struct data_dir;
 
 /*

@@ -91,7 +91,8 @@ static int check_there_is_one(const char *path, const char *data_dir, struct err
     if (stat(path, &st) == 0)
         return 0;
     if (errno == ENOENT || errno == ENOTDIR)
-        return err_set(err, -ENOENT, "%s is not the data folder of a server: it has no adit.db",
+        return err_set(err, -ENOENT,
+                       "%s is not the data folder of a server: it has no " DATA_DIR_STORE,
                        data_dir);
     return err_sys(err, -errno, "cannot use %s", path);
 }
@@ -101,7 +102,7 @@ int server_password_reset(const char *data_dir, const char *user, struct span pa
 {
     struct reset r = {.user = user};
     struct data_dir *dir = NULL;
-    _cleanup_free_ char *path = xasprintf("%s/adit.db", data_dir);
+    _cleanup_free_ char *path = xasprintf("%s/" DATA_DIR_STORE, data_dir);
     int code = check_there_is_one(path, data_dir, err);
 
     if (code == 0)

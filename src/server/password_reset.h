@@ -14,6 +14,7 @@
  *
  * 0; negative with a text, and nothing is changed: -ENOENT (no data folder of a server, or no such
  * user), -EBUSY (a server runs), -EINVAL (the password cannot be hashed), what store_open() tells.
+ * Only -EIO may come after the change, when it could not be put on record; the text says so.
  */
 int server_password_reset(const char *data_dir, const char *user, struct span password,
                           struct err *err);

@@ -281,7 +281,7 @@ static int open_audit_file(struct server *s, struct err *err)
 static int open_store(struct server *s, struct err *err)
 {
     struct store_options options = {0};
-    char *path = data_dir_path(s->data_dir, "adit.db");
+    char *path = data_dir_path(s->data_dir, DATA_DIR_STORE);
     int r;
 
     options.path = path;

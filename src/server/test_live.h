@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -57,22 +58,35 @@ static inline void *run_server(void *ud)
     return NULL;
 }
 
+/* It is moved to its name as a whole. */
+static inline void wait_for_ready_file(const struct scene *s, int watch)
+{
+    char events[4096];
+
+    while (access(s->ready, F_OK) != 0)
+        assert_true(read(watch, events, sizeof(events)) > 0);
+    close(watch);
+}
+
 static inline void start_server(struct scene *s)
 {
     char data[96], ready[128], line[256];
     const char *args[] = {"--listen=127.0.0.1:0", "--workers=2", "--drain-timeout=1s",
                           "--log-level=error",    data,          ready};
     struct err err = ERR_INIT;
-    FILE *in = NULL;
+    FILE *in;
+    int watch = inotify_init1(IN_CLOEXEC);
 
     snprintf(data, sizeof(data), "--data-dir=%s/data", s->dir);
     snprintf(ready, sizeof(ready), "--ready-file=%s", s->ready);
     if (server_config_load(ARRAY_LEN(args), (char *const *)(uintptr_t)args, no_env, &s->config,
                            &err) < 0)
         fail_msg("%s", err.text);
+    assert_true(inotify_add_watch(watch, s->dir, IN_MOVED_TO) >= 0);
     assert_int_equal(pthread_create(&s->thread, NULL, run_server, s), 0);
-    while (!(in = fopen(s->ready, "r")))
-        usleep(1000); /* the file is the event: it appears as a whole */
+    wait_for_ready_file(s, watch);
+    in = fopen(s->ready, "r");
+    assert_non_null(in);
     assert_non_null(fgets(line, sizeof(line), in));
     fclose(in);
     assert_int_equal(sscanf(line, "{\"url\": \"%63[^\"]\"", s->url), 1);
